@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filling struct dray_error. Every function takes NULL and returns the code, so that callers write
+   `return error_set(error, DRAY_INVALID, 0, "...")`. */
+#ifndef CORE_HOST_ERROR_H
+#define CORE_HOST_ERROR_H
+
+#include "dray/error.h"
+
+#include <stdarg.h>
+
+int error_set(struct dray_error *error, int code, int sys, const char *fmt, ...) DRAY_PRINTF(4, 5);
+int error_setv(struct dray_error *error, int code, int sys, const char *fmt, va_list args);
+
+/* The same with a place: the text begins with FILE:LINE: (FILE: if line is 0). */
+int error_set_at(struct dray_error *error, int code, const char *file, unsigned line,
+    const char *fmt, ...) DRAY_PRINTF(5, 6);
+
+/* Copies what was reported; keeps to's size. */
+int error_copy(struct dray_error *to, const struct dray_error *from);
+
+#endif
