@@ -9,7 +9,8 @@
 #include <stdarg.h>
 
 int error_set(struct dray_error *error, int code, int sys, const char *fmt, ...) DRAY_PRINTF(4, 5);
-int error_setv(struct dray_error *error, int code, int sys, const char *fmt, va_list args);
+int error_setv(struct dray_error *error, int code, int sys, const char *fmt, va_list args)
+    DRAY_PRINTF(4, 0);
 
 /* The same with a place: the text begins with FILE:LINE: (FILE: if line is 0). */
 int error_set_at(struct dray_error *error, int code, const char *file, unsigned line,

@@ -15,6 +15,6 @@ struct log {
 
 /* One line; `level` as in driver.h (DRAY_LOG_...). Control bytes are escaped. Any thread. */
 void log_line(const struct log *log, int level, const char *fmt, ...) DRAY_PRINTF(3, 4);
-void log_linev(const struct log *log, int level, const char *fmt, va_list args);
+void log_linev(const struct log *log, int level, const char *fmt, va_list args) DRAY_PRINTF(3, 0);
 
 #endif
