@@ -2,9 +2,9 @@
 #include "host/random.h"
 
 #include "dray/error.h"
+#include "host/fork.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -17,19 +17,6 @@ static _Thread_local struct {
     size_t left;
     unsigned generation;
 } ahead;
-
-/* Counts forks of this process, so that noticing one costs no system call. */
-static unsigned fork_generation = 1;
-
-static void count_fork(void)
-{
-    fork_generation++;
-}
-
-static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, count_fork);
-}
 
 static int fill(unsigned char *out, size_t len)
 {
@@ -47,15 +34,13 @@ static int fill(unsigned char *out, size_t len)
 
 int random_bytes(void *out, size_t len)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
     if (len > READ_AHEAD)
         return fill(out, len);
-    if (ahead.left < len || ahead.generation != fork_generation) {
+    if (ahead.left < len || ahead.generation != fork_generation()) {
         if (fill(ahead.bytes, READ_AHEAD) != DRAY_OK)
             return DRAY_IO;
         ahead.left = READ_AHEAD;
-        ahead.generation = fork_generation;
+        ahead.generation = fork_generation();
     }
     ahead.left -= len;
     memcpy(out, ahead.bytes + ahead.left, len);

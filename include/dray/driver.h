@@ -493,7 +493,8 @@ struct dray_driver {
     const char *summary; /* one line */
     uint64_t can;        /* DRAY_CAN_ and DRAY_IS_ bits */
     uint32_t max_push;   /* jobs in one group; at least 1 */
-    uint32_t max_batch;  /* items in one call or turn, all kinds together; at least 1 */
+    uint32_t max_batch;  /* leases and wanted jobs in one call or turn, all kinds together; a group
+                            counts as one; at least 1 */
     const struct dray_option *options;
     uint32_t noptions;
     uint32_t option_size; /* sizeof(struct dray_option) */
