@@ -105,6 +105,22 @@ int error_set_at(
     return code;
 }
 
+int error_prefix(struct dray_error *error, int code, const char *fmt, ...)
+{
+    if (!error)
+        return code;
+    struct dray_error before = *error;
+    char who[sizeof(error->text)];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(who, sizeof(who), fmt, args);
+    va_end(args);
+    error_set(error, code, before.sys, "%s%s", who, before.text);
+    error->line = before.line;
+    memcpy(error->file, before.file, sizeof(error->file));
+    return code;
+}
+
 int error_copy(struct dray_error *to, const struct dray_error *from)
 {
     if (to && to != from) {

@@ -16,6 +16,10 @@ int error_setv(struct dray_error *error, int code, int sys, const char *fmt, va_
 int error_set_at(struct dray_error *error, int code, const char *file, unsigned line,
     const char *fmt, ...) DRAY_PRINTF(5, 6);
 
+/* Puts who it happened to before what was reported ("driver file: "); file and line stay. Returns
+   `code`, the one that was reported. */
+int error_prefix(struct dray_error *error, int code, const char *fmt, ...) DRAY_PRINTF(3, 4);
+
 /* Copies what was reported; keeps to's size. */
 int error_copy(struct dray_error *to, const struct dray_error *from);
 
