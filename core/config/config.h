@@ -64,6 +64,7 @@ struct config {
     const char *folder; /* absolute; relative paths are relative to it */
     const char *driver; /* a name, or "custom"; anything with a slash is a path, made absolute */
     const char *driver_origin; /* where that came from: "FILE:LINE", "QUEUE_DRIVER" ... */
+    const char *module;        /* the driver section's `module`, absolute; NULL: none given */
     const char *queue;         /* default queue: the driver section's `queue`, else "default" */
     uint64_t lease_ms;         /* retry_after */
     uint32_t durability;       /* DRAY_DURABILITY_..., 0: the driver's default */
