@@ -218,9 +218,8 @@ static int not_found(const char *name, const char *origin, struct dray_error *er
 static int find_custom(
     const struct config *config, struct found_driver *out, struct dray_error *error)
 {
-    const char *path = NULL; /* TODO */
-    if (path)
-        return load("custom", NULL, path, out, error);
+    if (config->module)
+        return load("custom", NULL, config->module, out, error);
     if (find_registered("custom", out))
         return DRAY_OK;
     int code = find_named("custom", out, error);
