@@ -14,6 +14,7 @@
 
 #define BATCH 100u
 #define COMMITTERS 16u
+#define SLOWER 10u /* drivers that wait for I/O get so many times fewer jobs a run */
 #define UNLIMITED_NS (3600 * NS_PER_S)
 
 /* One tier at work: a subject of its own, and the peers of its driver. */
@@ -75,7 +76,7 @@ static struct load load_of(
     return (struct load){
         .subject = stage->subject,
         .folder = stage->plan->source.folder,
-        .jobs = stage->plan->jobs,
+        .jobs = stage->plan->jobs / (stage->subject->quick ? 1 : SLOWER),
         .limit_ns = stage->plan->limit_ns,
         .dispatchers = dispatchers,
         .executors = executors,
