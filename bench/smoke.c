@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static int failures;
 
 static void expect(int holds, const char *where, const char *what)
