@@ -13,7 +13,11 @@ say() { printf '\n%s\n' "$*"; }
 
 say "Building Dray in build/ (a minute or so the first time)"
 need_packages "$packages_build"
-build_tree build -DDRAY_TESTS=OFF -DDRAY_BENCH=OFF
+if [ -f build/CMakeCache.txt ]; then
+    build_tree build -DDRAY_EXAMPLES=ON
+else
+    build_tree build -DDRAY_TESTS=OFF -DDRAY_BENCH=OFF
+fi
 
 root=$PWD
 newsletter=$root/build/examples/newsletter
@@ -31,7 +35,7 @@ say "Working until the queue is empty"
 "$dray" work --until-empty -q 2>work.log || { tail -n 20 work.log >&2; exit 1; }
 
 after=$(letters)
-retried=$(jobs_in done | grep -c '"type": *"send".*"attempts": *[2-9]\|"attempts": *[2-9].*"type": *"send"' || true)
+retried=$(jobs_in done | grep -E '"type": *"send"' | grep -cE '"attempts": *[2-9]' || true)
 dead=$(jobs_in dead | wc -l)
 [ "$after" -gt 0 ] || { echo "quickstart: no mail was delivered; see $newsletter/work.log" >&2; exit 1; }
 

@@ -23,7 +23,7 @@ build=${DRAY_BUILD_FOLDER:-build}
 start=$SECONDS
 
 need_packages "$packages_build" "$packages_test"
-build_tree "$build" -DDRAY_WERROR=ON
+build_tree "$build" -DDRAY_WERROR=ON -DDRAY_TESTS=ON -DDRAY_EXAMPLES=ON -DDRAY_BENCH=ON
 built=$((SECONDS - start))
 
 log=$build/tests/run.log
