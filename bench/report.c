@@ -103,7 +103,7 @@ static void print_side(const struct outcome *outcome, size_t side, size_t measur
     char mid[32];
     char low[32];
     char high[32];
-    printf("  %-22s %12s %-9s  %10s .. %-10s", outcome->contest.sides[side].name,
+    printf("  %-32s %12s %-9s  %10s .. %-10s", outcome->contest.sides[side].name,
         grouped(median, mid), outcome->contest.measures[measure].unit,
         grouped(track_quantile(track, measure, 0), low),
         grouped(track_quantile(track, measure, 1), high));
@@ -124,7 +124,7 @@ void report_progress(const struct report *report, struct outcome *outcome)
         char title[96];
         snprintf(title, sizeof(title), "%s %s", contest->name,
             contest->nmeasures > 1 ? contest->measures[m].name : "");
-        printf("\n%-24s %12s %-9s  %10s .. %-10s  dray / peer\n", title, "median", "", "lowest",
+        printf("\n%-34s %12s %-9s  %10s .. %-10s  dray / peer\n", title, "median", "", "lowest",
             "highest");
         for (size_t i = 0; i < contest->nsides; i++)
             print_side(outcome, i, m);
