@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+#include "jobs.h"
+#include "table.h"
+#include "verbs.h"
+
+#include <dray/text.h>
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+struct list_values {
+    struct option_list states;
+    const char *queue;
+    const char *type;
+    const char *since;
+    struct option_number limit;
+};
+
+static const struct option options[] = {
+    {.name = "state",
+        .kind = OPTION_LIST,
+        .offset = offsetof(struct list_values, states),
+        .meta = "STATE",
+        .help = "ready, delayed, active, dead or done; repeatable"},
+    {.name = "queue",
+        .kind = OPTION_TEXT,
+        .offset = offsetof(struct list_values, queue),
+        .meta = "NAME",
+        .help = "of one queue"},
+    {.name = "type",
+        .kind = OPTION_TEXT,
+        .offset = offsetof(struct list_values, type),
+        .meta = "TYPE",
+        .help = "of one type"},
+    {.name = "limit",
+        .kind = OPTION_NUMBER,
+        .offset = offsetof(struct list_values, limit),
+        .meta = "N",
+        .help = "at most so many",
+        .min = 1},
+    {.name = "since",
+        .kind = OPTION_TEXT,
+        .offset = offsetof(struct list_values, since),
+        .meta = "WHEN",
+        .help = "pushed since a time, or since so long ago (1h)"},
+    {.name = NULL},
+};
+
+static const char *const headings[] = {
+    "ID", "QUEUE", "TYPE", "STATE", "WHEN", "ATTEMPTS", "LAST ERROR"};
+
+struct listing {
+    struct cli *cli;
+    struct table table;
+    int64_t now_ms;
+};
+
+static int print_job(const struct dray_job_info *job, void *user)
+{
+    struct listing *listing = user;
+    if (listing->cli->json) {
+        job_print_json(stdout, job);
+        return ferror(stdout);
+    }
+    char when[DRAY_TIME_SIZE];
+    char attempts[DRAY_TIME_SIZE];
+    const char *cells[] = {job->id, job->queue, job->type, job->state,
+        job_when(job, listing->cli->out_is_terminal, listing->now_ms, when),
+        job_attempts(job, attempts), job->last_error ? job->last_error : ""};
+    table_row(&listing->table, cells);
+    return ferror(stdout);
+}
+
+/* A state that there is, or the nearest one proposed. */
+static int check_state(const struct cli *cli, const char *word)
+{
+    size_t n = 0;
+    for (; job_states[n]; n++) {
+        if (strcmp(job_states[n], word) == 0)
+            return EXIT_DONE;
+    }
+    const char *near = dray_nearest(word, job_states, n);
+    if (near)
+        return misuse(cli, "--state: not '%.32s'; did you mean %s?", word, near);
+    return misuse(cli, "--state: not '%.32s' but ready, delayed, active, dead or done", word);
+}
+
+/* Joins the states by commas, as dray_list takes them. */
+static int join_states(
+    const struct cli *cli, const struct option_list *states, char *out, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < states->n; i++) {
+        for (const char *at = states->at[i]; *at || at == states->at[i];) {
+            size_t len = strcspn(at, ",");
+            char word[33];
+            snprintf(word, sizeof(word), "%.*s", (int)(len < 32 ? len : 32), at);
+            int status = check_state(cli, word);
+            if (status != EXIT_DONE)
+                return status;
+            /* Naming a state twice is no harm; five names and commas fit, more are repeats. */
+            if (!strstr(out, word))
+                used +=
+                    (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? "," : "", word);
+            at += len;
+            if (!*at++)
+                break;
+        }
+    }
+    return EXIT_DONE;
+}
+
+static int read_since(const struct cli *cli, const char *text, int64_t now_ms, int64_t *since_ms)
+{
+    uint64_t ago;
+    if (dray_parse_time(text, since_ms) == DRAY_OK)
+        return EXIT_DONE;
+    if (dray_parse_duration(text, &ago) != DRAY_OK)
+        return misuse(cli,
+            "--since: '%.64s' is neither a time (2026-12-01T09:00:00Z) nor a duration (1h)", text);
+    *since_ms = now_ms - (int64_t)ago;
+    return EXIT_DONE;
+}
+
+static int run(struct cli *cli)
+{
+    const struct list_values *values = cli->values;
+    struct listing listing = {.cli = cli, .now_ms = wall_now_ms()};
+    char states[64] = "";
+    struct dray_list_options which = {
+        .queue = values->queue, .type = values->type, .limit = values->limit.value};
+    int status = join_states(cli, &values->states, states, sizeof(states));
+    if (status == EXIT_DONE && values->since)
+        status = read_since(cli, values->since, listing.now_ms, &which.since_ms);
+    if (status == EXIT_DONE)
+        status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
+    if (status != EXIT_DONE)
+        return status;
+    which.state = states[0] ? states : NULL;
+    note_if_private(cli);
+
+    struct dray_error error = DRAY_ERROR_INIT;
+    table_start(
+        &listing.table, headings, sizeof(headings) / sizeof(headings[0]), cli->out_is_terminal);
+    int code = dray_list(cli->dray, &which, print_job, &listing, &error);
+    if (table_finish(&listing.table))
+        return fail(cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory");
+    if (code != DRAY_OK && !ferror(stdout))
+        return report(cli, &error);
+    return EXIT_DONE;
+}
+
+const struct verb verb_list = {
+    .name = "list",
+    .summary = "show jobs, oldest first",
+    .words = "",
+    .options = options,
+    .values_size = sizeof(struct list_values),
+    .examples = {"dray list --state dead", "dray list --queue mail --limit 10",
+        "dray list --since 1h --json | jq -r .id"},
+    .run = run,
+};

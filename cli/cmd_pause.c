@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `pause` and its undoing, `resume`. */
+#include "cli.h"
+#include "verbs.h"
+
+typedef int (*change_fn)(struct dray *dray, const char *queue, struct dray_error *error);
+
+static int change_queues(struct cli *cli, change_fn change, const char *done)
+{
+    int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
+    if (status != EXIT_DONE)
+        return status;
+    for (size_t i = 0; i < cli->nwords; i++) {
+        struct dray_error error = DRAY_ERROR_INIT;
+        if (change(cli->dray, cli->words[i], &error) != DRAY_OK)
+            return report(cli, &error);
+        note(cli, "queue %s %s", cli->words[i], done);
+    }
+    return EXIT_DONE;
+}
+
+static int run_pause(struct cli *cli)
+{
+    return change_queues(cli, dray_pause, "paused: it takes jobs and hands out none");
+}
+
+static int run_resume(struct cli *cli)
+{
+    return change_queues(cli, dray_resume, "resumed");
+}
+
+const struct verb verb_pause = {
+    .name = "pause",
+    .summary = "stop handing out a queue's jobs, in every process",
+    .words = "QUEUE...",
+    .min_words = 1,
+    .max_words = SIZE_MAX,
+    .examples = {"dray pause mail", "dray pause mail reports", "dray pause mail -c prod.yaml"},
+    .run = run_pause,
+};
+
+const struct verb verb_resume = {
+    .name = "resume",
+    .summary = "hand out a paused queue's jobs again",
+    .words = "QUEUE...",
+    .min_words = 1,
+    .max_words = SIZE_MAX,
+    .examples = {"dray resume mail", "dray resume mail reports", "dray resume mail -c prod.yaml"},
+    .run = run_resume,
+};

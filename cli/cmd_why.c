@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+#include "escape.h"
+#include "jobs.h"
+#include "json_out.h"
+#include "verbs.h"
+
+#include <dray/text.h>
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+struct why_values {
+    const char *queue;
+};
+
+static const struct option options[] = {
+    {.name = "queue",
+        .kind = OPTION_TEXT,
+        .offset = offsetof(struct why_values, queue),
+        .meta = "NAME",
+        .help = "the queue that has it (else all are searched)"},
+    {.name = NULL},
+};
+
+#define SENTENCE_SIZE 1024
+
+static void explain_delayed(const struct dray_job_info *job, char *out)
+{
+    char at[DRAY_TIME_SIZE];
+    char in[DRAY_TIME_SIZE];
+    int64_t left = job->run_at_ms - wall_now_ms();
+    dray_format_time(job->run_at_ms, at);
+    dray_format_duration(left > 0 ? (uint64_t)left : 0, in);
+    if (job->releases > 0)
+        snprintf(out, SENTENCE_SIZE,
+            "it is parked until %s (in %s): the workers that took it gave it back unstarted %u "
+            "times, most likely because they have no handler for the type %s",
+            at, in, job->releases, job->type);
+    else if (job->attempts > 0)
+        snprintf(out, SENTENCE_SIZE,
+            "it waits for another attempt at %s (in %s): attempt %u failed: %.512s", at, in,
+            job->attempts, job->last_error ? job->last_error : "no error given");
+    else
+        snprintf(out, SENTENCE_SIZE, "it is scheduled for %s (in %s)", at, in);
+}
+
+static void explain_ready(const struct dray_queue_stats *queue, char *out)
+{
+    if (queue->paused)
+        snprintf(
+            out, SENTENCE_SIZE, "its queue %s is paused; dray resume %s", queue->name, queue->name);
+    else if (!queue->consumed)
+        snprintf(out, SENTENCE_SIZE,
+            "nobody consumes its queue %s: start a worker (dray work --queue %s)", queue->name,
+            queue->name);
+    else
+        snprintf(out, SENTENCE_SIZE,
+            "it waits for its turn: %llu jobs of its queue %s are ready and %llu are running",
+            (unsigned long long)queue->ready, queue->name, (unsigned long long)queue->active);
+}
+
+static void explain_active(const struct dray_job_info *job, char *out)
+{
+    char at[DRAY_TIME_SIZE];
+    dray_format_time(job->lease_until_ms, at);
+    if (job->lease_until_ms < wall_now_ms())
+        snprintf(out, SENTENCE_SIZE,
+            "its worker %s is gone: the lease ended at %s, and the next worker that looks puts it "
+            "back",
+            job->owner ? job->owner : "?", at);
+    else
+        snprintf(out, SENTENCE_SIZE, "it is running: %s has it, under a lease until %s%s",
+            job->owner ? job->owner : "?", at,
+            job->cancelled ? ", and its handler has been told to stop" : "");
+}
+
+static int explain(struct cli *cli, const struct dray_job_info *job, char *out)
+{
+    if (strcmp(job->state, "dead") == 0) {
+        snprintf(out, SENTENCE_SIZE, "it is dead after %u attempts: %.512s; dray retry %s",
+            job->attempts, job->last_error ? job->last_error : "no error given", job->id);
+    } else if (strcmp(job->state, "done") == 0) {
+        char at[DRAY_TIME_SIZE];
+        snprintf(out, SENTENCE_SIZE, "it is done since %s", dray_format_time(job->ended_ms, at));
+    } else if (strcmp(job->state, "active") == 0) {
+        explain_active(job, out);
+    } else if (strcmp(job->state, "delayed") == 0 && job->run_at_ms > wall_now_ms()) {
+        explain_delayed(job, out);
+    } else {
+        struct dray_error error = DRAY_ERROR_INIT;
+        struct dray_stats *stats = NULL;
+        if (dray_stats(cli->dray, job->queue, &stats, &error) != DRAY_OK)
+            return report(cli, &error);
+        struct dray_queue_stats none = {.name = job->queue};
+        explain_ready(stats->nqueues > 0 ? &stats->queues[0] : &none, out);
+        dray_stats_free(stats);
+    }
+    return EXIT_DONE;
+}
+
+static void print(const struct cli *cli, const struct dray_job_info *job, const char *sentence)
+{
+    if (!cli->json) {
+        print_escaped(stdout, sentence, strlen(sentence));
+        putchar('\n');
+        return;
+    }
+    struct json_out out;
+    json_start(&out, stdout);
+    json_object(&out, NULL);
+    json_text(&out, "id", job->id);
+    json_text(&out, "state", job->state);
+    json_text(&out, "why", sentence);
+    json_end_object(&out);
+    json_finish(&out);
+}
+
+static int run(struct cli *cli)
+{
+    const struct why_values *values = cli->values;
+    int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
+    if (status != EXIT_DONE)
+        return status;
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct dray_job_info *job = NULL;
+    if (dray_get(cli->dray, values->queue, cli->words[0], &job, &error) != DRAY_OK)
+        return report(cli, &error);
+    char sentence[SENTENCE_SIZE];
+    status = explain(cli, job, sentence);
+    if (status == EXIT_DONE)
+        print(cli, job, sentence);
+    dray_job_info_free(job);
+    return status;
+}
+
+const struct verb verb_why = {
+    .name = "why",
+    .summary = "one sentence: why this job is not running now",
+    .words = "ID",
+    .min_words = 1,
+    .max_words = 1,
+    .options = options,
+    .values_size = sizeof(struct why_values),
+    .examples = {"dray why nightly", "dray why nightly --queue reports", "dray why nightly --json"},
+    .run = run,
+};

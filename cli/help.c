@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_option(const struct option *o)
+{
+    char left[64];
+    char letter[8] = "    ";
+    if (o->letter)
+        snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+    const char *joint = !o->meta ? "" : o->kind == OPTION_OPTIONAL ? "[=" : " ";
+    snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, o->name, joint, o->meta ? o->meta : "",
+        o->meta && o->kind == OPTION_OPTIONAL ? "]" : "");
+    printf("  %-32s %s\n", left, o->help);
+}
+
+static void print_options(const struct option *options)
+{
+    for (const struct option *o = options; o && o->name; o++)
+        print_option(o);
+}
+
+static void print_verb(const struct verb *verb, void *user)
+{
+    (void)user;
+    char left[64];
+    snprintf(left, sizeof(left), "%s %s", verb->name, verb->words);
+    printf("  %-24s %s\n", left, verb->summary);
+}
+
+void help_all(struct cli *cli)
+{
+    (void)cli;
+    puts("Usage: dray [options] VERB ...\n\nBackground jobs: push them, work them, look after "
+         "them.\n\nVerbs:");
+    verb_each(print_verb, NULL);
+    puts("\nOptions of every verb:");
+    print_options(global_options);
+    puts("\nExamples:\n"
+         "  dray push send-welcome '{\"to\": \"ada@example.org\"}'\n"
+         "  dray work --queue mail --queue default --concurrency 4\n"
+         "  dray list --state dead");
+}
+
+void help_verb(const struct verb *verb)
+{
+    printf("Usage: dray %s%s%s%s\n\n%s\n", verb->name, verb->options ? " [options]" : "",
+        verb->words[0] ? " " : "", verb->words, verb->summary);
+    if (verb->notes)
+        printf("%s\n", verb->notes);
+    if (verb->options) {
+        puts("\nOptions:");
+        print_options(verb->options);
+    }
+    puts("\nExamples:");
+    for (size_t i = 0; i < sizeof(verb->examples) / sizeof(verb->examples[0]); i++)
+        printf("  %s\n", verb->examples[i]);
+}
