@@ -29,9 +29,4 @@ struct cli;
 int lines_read(const struct cli *cli, FILE *file, const char *name, struct lines *lines);
 void lines_free(struct lines *lines);
 
-/* Where the value of the member `key` of a valid JSON object stands in it. 0, or -1 if there is no
-   such member. */
-int json_member(
-    const char *text, size_t len, const char *key, const char **value, size_t *value_len);
-
 #endif
