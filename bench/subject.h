@@ -44,7 +44,7 @@ int subject_open(struct subject *subject, const struct source *source, int *code
 void subject_close(struct subject *subject);
 
 /* Hands in `n` jobs at once (put_fn); waits while the store is full or busy. */
-int subject_put(void *subject, unsigned n);
+int subject_put(void *arg, unsigned n);
 
 /* Runs exactly `jobs` waiting jobs and returns; *elapsed_ns may be NULL. -1 if fewer came. */
 int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, uint64_t *elapsed_ns);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define CORE_HOST_ERROR_DEFINED_HERE
 #include "host/error.h"
 
 #include <stdio.h>

@@ -23,4 +23,12 @@ int error_prefix(struct dray_error *error, int code, const char *fmt, ...) DRAY_
 /* Copies what was reported; keeps to's size. */
 int error_copy(struct dray_error *to, const struct dray_error *from);
 
+/* A static analyser sees one file at a time, and would believe that an error can come back as
+   DRAY_OK. It is shown here that the code comes back. */
+#if defined(__clang_analyzer__) && !defined(CORE_HOST_ERROR_DEFINED_HERE)
+#define error_set(error, code, ...) (error_set(error, code, __VA_ARGS__), (code))
+#define error_set_at(error, code, ...) (error_set_at(error, code, __VA_ARGS__), (code))
+#define error_prefix(error, code, ...) (error_prefix(error, code, __VA_ARGS__), (code))
+#endif
+
 #endif

@@ -84,7 +84,7 @@ static inline struct dray_str record_payload(const struct record *record)
         record->text + record->id_len + record->name_len + record->unique_len + record->group_len;
 
     if (record->flags & RECORD_OUTSIDE)
-        memcpy(&data, data, sizeof(data));
+        memcpy(&data, (const void *)data, sizeof(data));
     return (struct dray_str){data, record->payload_len};
 }
 
