@@ -56,43 +56,63 @@ double random_unit(void)
     return (double)(bits >> 11) / 9007199254740992.0; /* 2^53 */
 }
 
-/*
- * RFC 9562: 48 bits of Unix milliseconds, version 7, 12 bits, variant, 62 bits. As its section 6.2
- * (method 1) suggests, the 12 bits after the version are a counter that makes the ids of one thread
- * and millisecond rise; it starts anew, at random in its lower half, with each millisecond.
- */
+/* What the ids of one thread go on from. `generation` finds out a fork: parent and child must not
+   go on from the same. */
+static _Thread_local struct {
+    int64_t ms;
+    uint64_t head; /* 12 bits */
+    uint64_t tail; /* 62 bits */
+    unsigned generation;
+} last;
+
+/* A random start for the ids of a millisecond. The highest bit of the tail stays clear: room to
+   rise. */
+static int start_at(int64_t ms)
+{
+    uint64_t bits[2];
+    if (random_bytes(bits, sizeof(bits)) != DRAY_OK)
+        return DRAY_IO;
+    last.ms = ms;
+    last.head = bits[0] & 0xfff;
+    last.tail = bits[1] >> 3;
+    last.generation = fork_generation();
+    return DRAY_OK;
+}
+
+/* The next id of the same millisecond: the tail rises by a random step (RFC 9562, section 6.2,
+   method 2), which is hard to guess and takes less randomness than a new one. */
+static int step_on(void)
+{
+    uint32_t step;
+    if (random_bytes(&step, sizeof(step)) != DRAY_OK)
+        return DRAY_IO;
+    last.tail += 1 + (uint64_t)step;
+    return DRAY_OK;
+}
+
+/* The lowest 4 * `digits` bits. */
+static inline void put_hex(char *out, uint64_t value, int digits)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (int i = 0; i < digits; i++)
+        out[i] = hex[value >> (4 * (digits - 1 - i)) & 15];
+}
+
 int random_uuid(char out[37], int64_t wall_ms)
 {
-    static _Thread_local int64_t last_ms;
-    static _Thread_local unsigned counter;
-    static const char hex[] = "0123456789abcdef";
-    unsigned char b[16];
-    if (random_bytes(b + 6, 10) != DRAY_OK)
+    /* A clock that stepped back a little does not make ids fall. */
+    int64_t ms = wall_ms < last.ms && last.ms - wall_ms < 1000 ? last.ms : wall_ms;
+    int goes_on = ms == last.ms && last.generation == fork_generation();
+    if ((goes_on ? step_on() : start_at(ms)) != DRAY_OK)
         return DRAY_IO;
-    if (wall_ms != last_ms || counter >= 0xfff) {
-        if (wall_ms <= last_ms && last_ms - wall_ms < 1000)
-            wall_ms = last_ms + (counter >= 0xfff); /* borrow from the next millisecond */
-        if (wall_ms != last_ms)
-            counter = ((unsigned)b[6] << 8 | b[7]) & 0x7ff;
-        else
-            counter++;
-        last_ms = wall_ms;
-    } else {
-        counter++;
-    }
-    uint64_t ms = (uint64_t)wall_ms;
-    for (int i = 0; i < 6; i++)
-        b[i] = (unsigned char)(ms >> (40 - 8 * i));
-    b[6] = (unsigned char)(0x70 | (counter >> 8 & 0x0f));
-    b[7] = (unsigned char)counter;
-    b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
-    char *p = out;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *p++ = '-';
-        *p++ = hex[b[i] >> 4];
-        *p++ = hex[b[i] & 15];
-    }
-    *p = 0;
+    /* RFC 9562, section 5.7: 48 bits of milliseconds, version, 12 bits, variant, 62 bits. */
+    uint64_t tail = last.tail | UINT64_C(1) << 63;
+    put_hex(out, (uint64_t)ms >> 16, 8);
+    put_hex(out + 9, (uint64_t)ms, 4);
+    put_hex(out + 14, UINT64_C(7) << 12 | last.head, 4);
+    put_hex(out + 19, tail >> 48, 4);
+    put_hex(out + 24, tail, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[36] = 0;
     return DRAY_OK;
 }
