@@ -49,6 +49,19 @@ static unsigned line_at(const struct builder *builder, size_t offset)
     return line;
 }
 
+/* Is there a ${ on that line? */
+static int has_variable(const struct builder *builder, unsigned line)
+{
+    const char *p = builder->text;
+    const char *end = p + builder->len;
+    while (--line > 0 && p < end) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        p = stop ? stop + 1 : end;
+    }
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    return memmem(p, (size_t)((stop ? stop : end) - p), "${", 2) != NULL;
+}
+
 /* What libyaml did not understand, in its words and, for the commonest mistake, in ours. */
 static int report(struct builder *builder)
 {
@@ -63,9 +76,12 @@ static int report(struct builder *builder)
     size_t at = parser->problem_mark.index;
     if (at < builder->len && builder->text[at] == '\t')
         return refuse(builder, line, "a tab cannot indent YAML; use spaces");
-    char what[256];
-    snprintf(what, sizeof(what), "%s%s%s; check the indentation, quotes and colons here", problem,
-        parser->context ? " " : "", parser->context ? parser->context : "");
+    const char *hint = "check the indentation, quotes and colons here";
+    if (has_variable(builder, line))
+        hint = "a ${NAME} between { } or [ ] needs quotes: \"${NAME}\"";
+    char what[300];
+    snprintf(what, sizeof(what), "%s%s%s; %s", problem, parser->context ? " " : "",
+        parser->context ? parser->context : "", hint);
     return refuse(builder, line, what);
 }
 

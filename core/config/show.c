@@ -134,7 +134,11 @@ static int show_table(struct show *show, const struct node *map, const struct ta
         const struct dray_option *row = &table->rows[i];
         if ((!all && !values[i].given) || row->type == VALUE_SECTION)
             continue;
-        code = emit_value(show, table->section, row, &values[i]);
+        if (table == &worker_table && values[i].node == NULL && strcmp(row->name, "queues") == 0)
+            code = emit(show, table->section, row->name,
+                arena_print(show->reader.arena, "[%s]", show->config->queue), "default");
+        else
+            code = emit_value(show, table->section, row, &values[i]);
     }
     return code;
 }

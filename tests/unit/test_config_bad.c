@@ -173,6 +173,7 @@ static const struct bad connections[] = {
 
 static const struct bad variables[] = {
     {"queue: {driver: '${DRAY_TEST_UNSET}'}\n", 1, "DRAY_TEST_UNSET is not set"},
+    {"queue: {driver: ${A}}\n", 1, "needs quotes"},
     {DRIVER "handlers_from: ${A\n", 2, "is not closed"},
     {DRIVER "handlers_from: '${A:-x'\n", 2, "is not closed"},
     {DRIVER "handlers_from: '${}'\n", 2, "is not a variable"},
