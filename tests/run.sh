@@ -43,6 +43,10 @@ if [ -n "$skipped" ]; then
         status=1
     fi
 fi
-[ "$status" -eq 0 ] && echo "PASSED" || echo "FAILED"
+if [ "$status" -eq 0 ]; then
+    echo "PASSED"
+else
+    echo "FAILED:" $(sed -nE 's/^[^:]*Test +#[0-9]+: ([^ ]+) .*\*\*\*(Failed|Timeout|Exception).*/\1/p' "$log")
+fi
 grep -E '^[0-9]+% tests passed' "$log" || true
 exit "$status"
