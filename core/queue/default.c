@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The instance that any function can use without being handed one. */
+#include "host/error.h"
+#include "host/fork.h"
+#include "queue/instance.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct dray *shared;
+static unsigned shared_generation;
+
+static int use_path(char *path, size_t size, const char *found, struct dray_error *error)
+{
+    if ((size_t)snprintf(path, size, "%s", found) >= size)
+        return error_set(error, DRAY_LIMIT, 0, "the path of the configuration is too long");
+    return DRAY_OK;
+}
+
+int dray_find_config(char *path, size_t size, struct dray_error *error)
+{
+    static const char *const places[] = {"./config/queue.yaml", "./queue.yaml"};
+    const char *named = secure_getenv("DRAY_CONFIG");
+    if (named && *named)
+        return use_path(path, size, named, error);
+    for (size_t i = 0; i < 2; i++) {
+        if (access(places[i], F_OK) == 0)
+            return use_path(path, size, places[i], error);
+    }
+    return error_set(error, DRAY_NOTFOUND, ENOENT,
+        "no configuration: neither DRAY_CONFIG nor ./config/queue.yaml nor ./queue.yaml is there; "
+        "name one, or write one with a line `queue: {driver: sqlite}`");
+}
+
+struct dray *dray_default(struct dray_error *error)
+{
+    pthread_mutex_lock(&lock);
+    /* A child forgets its parent's instance, whose threads and files are not its own. */
+    if (shared && shared_generation != fork_generation())
+        shared = NULL;
+    if (!shared) {
+        char path[4096];
+        struct dray *dray = NULL;
+        if (dray_find_config(path, sizeof(path), error) == DRAY_OK &&
+            dray_open(&dray, &(struct dray_options){.config = path}, error) == DRAY_OK) {
+            shared = dray;
+            shared_generation = fork_generation();
+        }
+    }
+    struct dray *found = shared;
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+void dray_default_close(void)
+{
+    pthread_mutex_lock(&lock);
+    struct dray *dray = shared;
+    shared = NULL;
+    pthread_mutex_unlock(&lock);
+    dray_close(dray);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open instance: what dray_open makes.
+ *
+ * One lock guards everything that moves: the inbox of waiting pushes, outcomes and renewals, the
+ * handlers, the worker. It is never held across a handler or a callback. Whether it is held across
+ * a driver call depends on the driver:
+ *
+ *   quick (never waits for I/O)   the lock is held; a call is short, and a hand-over costs more
+ *                                 than it saves
+ *   all others                    `leading` is set and the lock released; whoever comes meanwhile
+ *                                 leaves its wish in the inbox, and the next leader takes all of
+ *                                 them along in one turn (queue/turn.h)
+ */
+#ifndef CORE_QUEUE_INSTANCE_H
+#define CORE_QUEUE_INSTANCE_H
+
+#include "config/config.h"
+#include "dray/dray.h"
+#include "handler/handlers.h"
+#include "host/log.h"
+#include "queue/turn.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+struct worker;
+
+struct dray {
+    struct config *config;
+    struct dray_clock *clock;
+    struct log log;
+    struct store *store;
+    struct dray_info info;
+    char owner[128]; /* "host:pid", the owner of our leases */
+    unsigned generation;
+    int quick;
+    uint32_t budget_ms;
+
+    pthread_mutex_t lock;
+    pthread_cond_t led; /* broadcast when a leader is done and somebody waits to be alone */
+    int leading;
+    int waiting_alone; /* how many wait for `led` */
+    struct inbox inbox;
+    struct handlers handlers;
+    struct worker *worker; /* NULL: none */
+    int closing;
+    uint32_t abandoned; /* handlers that outlived the stop of their worker */
+};
+
+/* DRAY_OK if the instance may be used here, else DRAY_FORKED, DRAY_CLOSED or DRAY_INVALID (NULL).
+ */
+int instance_check(const struct dray *dray, struct dray_error *error);
+
+/* An error for a wish that needs a capability or an operation that the driver lacks. */
+int instance_lacks(const struct dray *dray, const char *what, struct dray_error *error);
+
+static inline struct dray_str str_of(const char *text, size_t len)
+{
+    struct dray_str str = {text, len};
+    return str;
+}
+
+/* NULL gives the empty string. */
+struct dray_str str_from(const char *text);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An executor: turns and handlers, one after another. */
+#include "worker/events.h"
+#include "worker/worker.h"
+
+#include <sched.h>
+#include <string.h>
+
+/* A chunk is what handlers finish in about so long: below that the lock costs more than the run. */
+#define CHUNK_US 50u
+
+/* From here on handlers are slow: their outcomes are written at once, by the keeper if the store is
+   slow too, and jobs beyond the next are left to others. */
+#define SLOW_US 50u
+
+/* Outcomes may gather up to so many while there is work at hand, on stores that do I/O. */
+#define GATHER 128u
+
+/* How long an idle executor watches for a push before it sleeps; a wake-up costs more. */
+#define SPIN_US 20u
+
+/* The keeper looks after a chunk that is not finished by then. */
+#define CHUNK_WATCH_MS 20
+
+static uint32_t mean_us(const struct worker *w)
+{
+    return atomic_load_explicit(&w->mean_us_x16, memory_order_relaxed) / 16;
+}
+
+static int knows_mean(const struct worker *w)
+{
+    return atomic_load_explicit(&w->mean_us_x16, memory_order_relaxed) != 0;
+}
+
+/* A moving mean over some sixteen runs. Races between executors only blur it. */
+static void learn_mean(struct worker *w, uint64_t us)
+{
+    uint32_t old = atomic_load_explicit(&w->mean_us_x16, memory_order_relaxed);
+    uint32_t now = us < UINT32_MAX / 32 ? (uint32_t)us * 16 : UINT32_MAX / 2;
+    uint32_t mean = old ? old - old / 16 + now / 16 : now;
+    atomic_store_explicit(&w->mean_us_x16, mean ? mean : 1, memory_order_relaxed);
+}
+
+/* ---- taking work ---- */
+
+static uint32_t chunk_size(const struct worker *w)
+{
+    if (w->delay_ms || !knows_mean(w))
+        return 1;
+    uint32_t mean = mean_us(w);
+    uint32_t n = mean ? CHUNK_US / mean : CHUNK_MAX;
+    if (n < 1)
+        return 1;
+    return n < CHUNK_MAX ? n : CHUNK_MAX;
+}
+
+static int fill_chunk(struct executor *e)
+{
+    struct worker *w = e->worker;
+    struct chunk *c = &e->chunk;
+    if (!w->ring.n || atomic_load(&w->stopping))
+        return 0;
+    uint32_t most = chunk_size(w);
+    uint32_t n = 0;
+    while (n < most && w->ring.n)
+        c->job[n++] = list_take(&w->ring);
+    c->n = n;
+    atomic_store(&c->next, 0);
+    w->started_jobs += n;
+    if (n > 1 && w->nexecutors > 1)
+        keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
+    if (w->ring.n && w->idle)
+        worker_wake(w);
+    return 1;
+}
+
+/* One job from the chunk of an executor that is stuck behind a slow one. */
+static int steal_one(struct executor *e)
+{
+    struct worker *w = e->worker;
+    if (!w->steal || atomic_load(&w->stopping))
+        return 0;
+    for (uint32_t i = 0; i < w->nexecutors; i++) {
+        struct chunk *c = &w->executors[i].chunk;
+        if (&w->executors[i] == e || atomic_load(&c->next) >= c->n)
+            continue;
+        uint32_t at = atomic_fetch_add(&c->next, 1);
+        if (at >= c->n)
+            continue;
+        e->chunk.job[0] = c->job[at];
+        e->chunk.n = 1;
+        atomic_store(&e->chunk.next, 0);
+        return 1;
+    }
+    w->steal = 0;
+    return 0;
+}
+
+/* ---- running ---- */
+
+static void tell_start(const struct worker *w, const struct dray_attempt *a)
+{
+    struct dray_event event = {
+        .dray = w->dray,
+        .id = a->lease.id.data,
+        .type = a->lease.type.data,
+        .queue = a->lease.queue.data,
+        .name = a->name,
+        .attempt = a->number,
+        .max_attempts = a->max_attempts,
+    };
+    w->callbacks.on_job_start(&event, w->callbacks.user);
+}
+
+static void run_job(struct executor *e, struct dray_attempt *a)
+{
+    struct worker *w = e->worker;
+    if (a->timeout_ms && !a->handler->command) {
+        int64_t end = clock_mono_ms(w->dray->clock) + (int64_t)a->timeout_ms;
+        pthread_mutex_lock(&w->dray->lock);
+        atomic_store(&a->times_out_ms, end);
+        keeper_by(w, end);
+        pthread_mutex_unlock(&w->dray->lock);
+    }
+    atomic_store_explicit(&a->phase, ATTEMPT_RUNNING, memory_order_release);
+    if (w->callbacks.on_job_start)
+        tell_start(w, a);
+    attempt_run(a);
+    uint64_t end_us = clock_run_us(w->dray->clock);
+    a->run_us = end_us - e->clock_us;
+    a->lease.run_ms = (a->run_us + 500) / 1000;
+    e->clock_us = end_us;
+    learn_mean(w, a->run_us);
+}
+
+static void pause_between_jobs(struct worker *w)
+{
+    pthread_mutex_lock(&w->dray->lock);
+    int64_t until = clock_mono_ms(w->dray->clock) + (int64_t)w->delay_ms;
+    while (!atomic_load(&w->stopping) && clock_mono_ms(w->dray->clock) < until)
+        clock_cond_wait(w->dray->clock, &w->pause, &w->dray->lock, until);
+    pthread_mutex_unlock(&w->dray->lock);
+}
+
+/* Runs the chunk. The lock is not held. Jobs that others have stolen are theirs. */
+static void run_chunk(struct executor *e)
+{
+    struct worker *w = e->worker;
+    struct chunk *c = &e->chunk;
+    uint32_t at;
+    e->clock_us = clock_run_us(w->dray->clock);
+    while ((at = atomic_fetch_add(&c->next, 1)) < c->n) {
+        struct dray_attempt *a = c->job[at];
+        if (atomic_load_explicit(&w->stopping, memory_order_relaxed))
+            attempt_decide_unstarted(a, FATE_RELEASED);
+        else
+            run_job(e, a);
+        e->finished[e->nfinished++] = a;
+        if (w->delay_ms)
+            pause_between_jobs(w);
+    }
+}
+
+/* The chunk's outcomes into the inbox. */
+static void hand_in(struct executor *e)
+{
+    struct worker *w = e->worker;
+    for (uint32_t i = 0; i < e->nfinished; i++) {
+        struct dray_attempt *a = e->finished[i];
+        if (atomic_load_explicit(&a->phase, memory_order_relaxed) == ATTEMPT_RESERVED)
+            w->started_jobs--;
+        else
+            w->report.processed++;
+        if (a->stuck)
+            w->stuck--;
+        outcome_add(w, a);
+    }
+    e->nfinished = 0;
+}
+
+/* Writes the outcomes now, unless it pays to let more gather. */
+static void write_outcomes(struct executor *e)
+{
+    struct worker *w = e->worker;
+    struct dray *dray = w->dray;
+    if (!dray->inbox.outcomes.n)
+        return;
+    if (dray->quick || !w->ring.n || atomic_load(&w->stopping)) {
+        if (!dray->leading)
+            turn_lead(dray, atomic_load(&w->stopping) ? 0 : 1);
+        return;
+    }
+    if (mean_us(w) >= SLOW_US) {
+        w->keeper_writes = 1;
+        if (!dray->leading)
+            keeper_nudge(w);
+    } else if (dray->inbox.outcomes.n >= GATHER && !dray->leading) {
+        turn_lead(dray, 1);
+    }
+}
+
+static int run_call(struct worker *w)
+{
+    struct inline_call *call = w->calls;
+    if (!call)
+        return 0;
+    w->calls = call->next;
+    if (!w->calls)
+        w->last_call = &w->calls;
+    pthread_mutex_unlock(&w->dray->lock);
+    int result = call->fn(call->arg);
+    pthread_mutex_lock(&w->dray->lock);
+    call->result = result;
+    pthread_cond_signal(&call->finished);
+    call->done = 1;
+    return 1;
+}
+
+/* ---- waiting ---- */
+
+/* Watches for a push for a moment: on a quick store with a busy dispatcher the next job is here
+   before a sleeper would be awake. One executor at a time. */
+static int spin(struct worker *w)
+{
+    if (!w->dray->quick || w->spinning || clock_is_manual(w->dray->clock))
+        return 0;
+    uint64_t seen = atomic_load_explicit(&w->pushes, memory_order_relaxed);
+    w->spinning = 1;
+    pthread_mutex_unlock(&w->dray->lock);
+    uint64_t end = clock_run_us(NULL) + SPIN_US;
+    int found = 0;
+    do {
+        for (int i = 0; i < 64 && !found; i++) {
+            found = atomic_load_explicit(&w->pushes, memory_order_acquire) != seen;
+            __builtin_ia32_pause();
+        }
+    } while (!found && clock_run_us(NULL) < end);
+    pthread_mutex_lock(&w->dray->lock);
+    w->spinning = 0;
+    return found || atomic_load_explicit(&w->pushes, memory_order_relaxed) != seen;
+}
+
+static void sleep_idle(struct worker *w)
+{
+    w->idle++;
+    keeper_by(w, w->next_look_ms);
+    if (w->watch_fd >= 0 && w->keeper_asleep && !w->watching)
+        keeper_nudge(w);
+    pthread_cond_wait(&w->work, &w->dray->lock);
+    if (w->woken)
+        w->woken--; /* whoever woke us has taken us off `idle` */
+    else if (w->idle)
+        w->idle--; /* a spurious wake-up */
+}
+
+/* A look has found nothing: what now? */
+static void found_nothing(struct worker *w)
+{
+    if (w->once)
+        worker_begin_stop(w);
+    if (w->failed_looks)
+        return;
+    if (w->until_empty && !w->check_empty) {
+        w->check_empty = 1;
+        keeper_nudge(w);
+    }
+}
+
+static int has_work(const struct worker *w)
+{
+    return w->ring.n || w->calls || (w->look && worker_wants(w, 1, 1)) || atomic_load(&w->stopping);
+}
+
+static int surplus(const struct worker *w)
+{
+    return w->alive - w->stuck > w->concurrency;
+}
+
+static int limits_reached(const struct worker *w)
+{
+    return w->max_jobs && w->report.processed >= w->max_jobs;
+}
+
+void executor_run(struct executor *e)
+{
+    struct worker *w = e->worker;
+    struct dray *dray = w->dray;
+    for (;;) {
+        if (w->expired || surplus(w))
+            return;
+        if (run_call(w))
+            continue;
+        if (fill_chunk(e) || steal_one(e)) {
+            pthread_mutex_unlock(&dray->lock);
+            run_chunk(e);
+            pthread_mutex_lock(&dray->lock);
+            if (w->expired)
+                return;
+            hand_in(e);
+            if (limits_reached(w))
+                worker_begin_stop(w);
+            write_outcomes(e);
+            continue;
+        }
+        if (atomic_load(&w->stopping))
+            return; /* what is left in the inbox is the keeper's */
+        if (dray->leading) {
+            w->look = 1;
+            sleep_idle(w);
+            continue;
+        }
+        turn_lead(dray, 1);
+        if (has_work(w))
+            continue;
+        found_nothing(w);
+        if (!atomic_load(&w->stopping) && !spin(w) && !has_work(w) && !dray->leading)
+            sleep_idle(w);
+    }
+}
+
+void *executor_main(void *arg)
+{
+    struct executor *e = arg;
+    struct worker *w = e->worker;
+    struct dray *dray = w->dray;
+    pthread_mutex_lock(&dray->lock);
+    executor_run(e);
+    w->alive--;
+    e->exited = 1;
+    int last = 0;
+    if (w->orphaned) {
+        /* Too late for whoever stopped the worker: the lease has been left to expire. */
+        dray->abandoned--;
+        last = --w->orphans == 0;
+    } else {
+        keeper_nudge(w);
+        pthread_cond_broadcast(&w->ended);
+    }
+    pthread_mutex_unlock(&dray->lock);
+    if (last)
+        worker_free(w);
+    return NULL;
+}
+
+int executor_start(struct worker *w)
+{
+    if (w->nexecutors == w->max_executors)
+        return 0;
+    struct executor *e = &w->executors[w->nexecutors];
+    e->worker = w;
+    if (pthread_create(&e->thread, NULL, executor_main, e) != 0)
+        return 0;
+    w->nexecutors++;
+    w->alive++;
+    return 1;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a turn asks of the store for the worker, and what becomes of the jobs that it brings. */
+#include "host/error.h"
+#include "host/random.h"
+#include "worker/events.h"
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Reserve no more beyond the executors than handlers finished lately in so long. */
+#define PREFETCH_US 5000u
+
+#define NOTHING_AFTER_ALL_MS 10
+
+#define RETRY_LOOK_FIRST_MS 100
+#define RETRY_LOOK_MOST_MS 1500 /* a store that came back is used again within 2 s */
+
+static uint32_t auto_prefetch(const struct worker *w, uint32_t limit)
+{
+    uint32_t mean_x16 = atomic_load_explicit(&w->mean_us_x16, memory_order_relaxed);
+    if (mean_x16 == 0 || w->delay_ms)
+        return 0;
+    uint64_t jobs = (uint64_t)PREFETCH_US * 16 * w->concurrency / mean_x16;
+    return jobs < limit ? (uint32_t)jobs : limit;
+}
+
+uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
+{
+    if (atomic_load(&w->stopping) || w->held_back)
+        return 0;
+    if (w->failed_looks && real_ms() < w->next_poll_ms)
+        return 0;
+    if (w->events && events_crowded(w->events))
+        return 0;
+    uint32_t free_hands = room + w->idle;
+    uint32_t prefetch = w->prefetch == UINT32_MAX ? auto_prefetch(w, limit) : w->prefetch;
+    uint32_t want = free_hands + prefetch;
+    want = want > w->ring.n ? want - w->ring.n : 0;
+    if (w->max_jobs) {
+        /* Chunks are counted as started when they are taken, so only the ring is left to count. */
+        uint64_t claimed = w->started_jobs + w->ring.n;
+        uint64_t left = w->max_jobs > claimed ? w->max_jobs - claimed : 0;
+        want = want < left ? want : (uint32_t)left;
+    }
+    return want < limit ? want : limit;
+}
+
+/* The sinks of a turn cannot fail, so every attempt is at hand before the call. */
+static uint32_t prepare_spare(struct worker *w, struct batch *b, uint32_t want)
+{
+    while (b->spare.n < want) {
+        struct dray_attempt *a = list_take(&w->spare);
+        if (!a && !(a = attempt_new(w->dray)))
+            break;
+        list_add(&b->spare, a);
+    }
+    return b->spare.n;
+}
+
+static void take_job(struct dray_call *call, const struct dray_job *job)
+{
+    struct batch *b = (struct batch *)(void *)call;
+    struct dray_attempt *a = list_take(&b->spare);
+    if (!a)
+        return; /* more than was asked for: the lease expires, as nobody will renew it */
+    attempt_fill(a, job);
+    list_add(&b->taken, a);
+}
+
+static uint64_t fresh_nonce(void)
+{
+    uint64_t nonce = 0;
+    while (nonce == 0 && random_bytes(&nonce, sizeof(nonce)) == DRAY_OK)
+        continue;
+    return nonce;
+}
+
+uint32_t worker_ask(struct worker *w, struct batch *b, uint32_t room)
+{
+    uint32_t want = prepare_spare(w, b, worker_wants(w, room, b->limit));
+    int sweep = w->sweep && !w->poisoned;
+    if (!want && !sweep)
+        return 0;
+    uint64_t nonce = w->replay_nonce ? w->replay_nonce : fresh_nonce();
+    if (!nonce)
+        return 0;
+    const struct config_keep *keep = &w->dray->config->keep;
+    b->reserve = (struct dray_reserve){
+        .size = (uint32_t)sizeof(b->reserve),
+        .max = want,
+        .queues = w->queues,
+        .nqueues = w->nqueues,
+        .flags = w->replay_nonce && want ? DRAY_RESERVE_REPLAY : 0,
+        .lease_ms = w->lease_ms,
+        .nonce = nonce,
+        .owner = str_from(w->dray->owner),
+        .keep_done_ms = keep->done_ms,
+        .keep_dead_ms = keep->dead_ms,
+        .keep_max = keep->max,
+    };
+    b->call.job = take_job;
+    w->sweep = 0;
+    if (want)
+        w->look = 0;
+    return 1;
+}
+
+/* ---- answers ---- */
+
+static void look_failed(struct worker *w, struct batch *b)
+{
+    int code = b->turn.reserve_code;
+    int64_t wait = RETRY_LOOK_FIRST_MS << (w->failed_looks < 4 ? w->failed_looks : 4);
+    if (wait > RETRY_LOOK_MOST_MS)
+        wait = RETRY_LOOK_MOST_MS;
+    w->failed_looks++;
+    w->next_poll_ms = real_ms() + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
+    w->replay_nonce = code == DRAY_UNKNOWN ? b->reserve.nonce : 0;
+    snprintf(w->last_error, sizeof(w->last_error), "%s", b->error.text);
+    if (code == DRAY_POISONED || code == DRAY_CORRUPT) {
+        worker_fail(w, &b->error);
+        return;
+    }
+    /* One lost race for a lock is no news. */
+    if (code == DRAY_BUSY && w->failed_looks < 3)
+        return;
+    if (!w->reported_away) {
+        w->reported_away = 1;
+        log_line(
+            &w->dray->log, DRAY_LOG_WARN, "cannot look for jobs: %s; trying again", b->error.text);
+        if (w->events)
+            events_add(w->events, EVENT_WORKER_ERROR, NULL, code, b->error.text, 0);
+    }
+}
+
+static void look_succeeded(struct worker *w, struct batch *b)
+{
+    if (w->reported_away)
+        log_line(&w->dray->log, DRAY_LOG_WARN, "the store answers again");
+    w->failed_looks = 0;
+    w->reported_away = 0;
+    w->last_error[0] = 0;
+    w->replay_nonce = 0;
+    int64_t now = b->before_ms;
+    uint64_t next = b->call.next_ms;
+    int known = next != DRAY_NEXT_UNKNOWN;
+    int shared = w->dray->info.shared;
+    int64_t cap = shared ? LOOK_CAP_SHARED_MS : LOOK_CAP_MS;
+    if ((shared && w->watch_fd < 0) || !known)
+        cap = (int64_t)w->poll_interval_ms;
+    w->last_look_real_ms = real_ms();
+    w->next_poll_ms = w->last_look_real_ms + cap;
+    w->next_look_ms =
+        next >= DRAY_NEXT_NEVER || next > INT64_MAX / 2 ? INT64_MAX : now + (int64_t)next;
+    if (next == 0)
+        w->look = 1;
+}
+
+static void warn_parked(struct worker *w, const struct dray_attempt *a)
+{
+    /* Once a type and release is enough: the same job comes back with its count higher. */
+    if (a->releases == 0 || (a->releases & (a->releases - 1)) == 0)
+        log_line(&w->dray->log, DRAY_LOG_WARN,
+            "no handler for type %s: job %s is parked; register a handler or remove the job",
+            a->lease.type.data, a->lease.id.data);
+}
+
+static void hold(struct worker *w, struct dray_attempt *a, int64_t before_ms)
+{
+    uint64_t third = w->lease_ms / 3;
+    a->deadline_ms = before_ms + (int64_t)w->lease_ms;
+    a->renew_ms = before_ms + (int64_t)(third < 5000 ? third : 5000);
+    a->held_prev = NULL;
+    a->held_next = w->held;
+    if (w->held)
+        w->held->held_prev = a;
+    w->held = a;
+    w->nheld++;
+}
+
+static void complete_limits(struct worker *w, struct dray_attempt *a)
+{
+    const struct handler *h = a->handler;
+    if (!a->max_attempts)
+        a->max_attempts = h && h->options.max_attempts ? h->options.max_attempts
+                                                       : w->dray->handlers.default_attempts;
+    if (!a->timeout_ms && h)
+        a->timeout_ms = h->options.timeout_ms;
+    /* Without renewals the handler must be told before its lease ends. */
+    uint64_t most = w->lease_ms - w->lease_ms / 10;
+    if (!w->can_extend && (!a->timeout_ms || a->timeout_ms > most))
+        a->timeout_ms = most;
+}
+
+static void take_one(struct worker *w, struct dray_attempt *a, int64_t before_ms)
+{
+    a->handler = handlers_find(&w->dray->handlers, a->lease.type.data, a->lease.type.len);
+    a->lease.lease_ms = w->lease_ms;
+    complete_limits(w, a);
+    hold(w, a, before_ms);
+    if (!a->payload) {
+        outcome_unstarted(w, a, FATE_RELEASED);
+    } else if (!a->handler) {
+        warn_parked(w, a);
+        outcome_unstarted(w, a, FATE_PARKED);
+    } else if (a->number > a->max_attempts) {
+        outcome_unstarted(w, a, FATE_EXHAUSTED);
+    } else {
+        list_add(&w->ring, a);
+    }
+}
+
+void worker_take(struct worker *w, struct batch *b)
+{
+    struct dray_attempt *a;
+    if (b->turn.reserve_code != DRAY_OK) {
+        look_failed(w, b);
+        while ((a = list_take(&b->taken))) {
+            attempt_reset(a);
+            list_add(&w->spare, a);
+        }
+    } else {
+        look_succeeded(w, b);
+        while ((a = list_take(&b->taken)))
+            take_one(w, a, b->before_ms);
+    }
+    while ((a = list_take(&b->spare)))
+        list_add(&w->spare, a);
+}

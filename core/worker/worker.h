@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker of an instance: executors, a keeper and, if there are callbacks, an event thread.
+ *
+ * An executor alternates turns and handlers; in steady state no job crosses threads. The keeper
+ * does what needs a clock or a descriptor: renewals, time-outs, looks that fall due, the bell of
+ * the store, outcomes that must be tried again, the end. Nobody else sleeps with a time-out, so a
+ * clock that is moved by hand has to wake the keeper alone.
+ *
+ * No wake-up is lost: the last thing an executor does before it sleeps is a look at the store, with
+ * the lock held from the look's answer to the sleep. Whoever pushes afterwards finds it counted in
+ * `idle`. An executor that finds somebody else leading leaves `look` set; the leader then wakes it.
+ *
+ * Everything here is guarded by the instance's lock unless it says otherwise.
+ */
+#ifndef CORE_WORKER_WORKER_H
+#define CORE_WORKER_WORKER_H
+
+#include "queue/instance.h"
+#include "worker/attempt.h"
+
+#include <stdatomic.h>
+
+#define CHUNK_MAX 32
+
+/* Real time between two looks at least, whatever the store said: it may be wrong. */
+#define LOOK_CAP_SHARED_MS 1000
+#define LOOK_CAP_MS 10000
+
+/* The jobs that an executor has taken for itself, in order. Others may steal by raising `next`.
+   Refilled under the lock by its owner, once `next` has passed `n`. */
+struct chunk {
+    _Atomic uint32_t next;
+    uint32_t n;
+    struct dray_attempt *job[CHUNK_MAX];
+};
+
+struct executor {
+    struct worker *worker;
+    pthread_t thread;
+    struct chunk chunk;
+    struct dray_attempt *finished[CHUNK_MAX]; /* private: run, and not in the inbox yet */
+    uint32_t nfinished;
+    int exited;
+    int on_caller;     /* without a thread of its own: dray_work_one */
+    uint64_t clock_us; /* private: the last reading, the end of one run and the start of the next */
+};
+
+/* A function that waits to be run by an executor. */
+struct inline_call {
+    struct inline_call *next;
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+    int done;
+    int refused; /* the worker ended first */
+    pthread_cond_t finished;
+};
+
+struct events; /* events.h */
+
+struct worker {
+    struct dray *dray;
+
+    /* Options, fixed. */
+    uint32_t concurrency;
+    uint32_t prefetch; /* UINT32_MAX: automatic */
+    uint64_t max_jobs, timeout_ms, delay_ms, poll_interval_ms, shutdown_timeout_ms, grace_ms;
+    uint64_t lease_ms;
+    struct dray_str *queues;
+    uint32_t nqueues;
+    int until_empty;
+    int once;      /* end at the first look that finds nothing */
+    int on_caller; /* its one executor runs on the thread that asked for one job */
+    struct dray_callbacks callbacks;
+    int can_extend;
+
+    /* Threads. */
+    struct executor *executors; /* [nexecutors], stuck ones and their stand-ins included */
+    uint32_t nexecutors, max_executors;
+    uint32_t alive; /* executors that have not exited */
+    uint32_t stuck;
+    pthread_t keeper;
+    int keeper_started, keeper_exited;
+    int nudge_fd;          /* eventfd: wakes the keeper */
+    int watch_fd;          /* the driver's bell, or -1 */
+    struct events *events; /* NULL: no callbacks to call */
+    struct clock_listener listener;
+
+    /* Sleeping and waking. */
+    pthread_cond_t work;     /* an executor may have something to do */
+    uint32_t idle;           /* asleep on `work` and not yet woken */
+    uint32_t woken;          /* woken, not yet awake */
+    pthread_cond_t pause;    /* executors between two jobs */
+    int spinning;            /* one executor watches `pushes` instead of sleeping */
+    _Atomic uint64_t pushes; /* rises with everything that may give an executor work */
+    int look;                /* look at the store again before sleeping */
+    int sweep;               /* the next turn sweeps even if nobody has room */
+    int steal;    /* chunks wait behind a slow handler: idle executors may take from them */
+    int watching; /* the keeper sleeps with an eye on the bell */
+    int keeper_asleep;
+    int nudged;              /* the keeper must look around again before it sleeps */
+    int64_t keeper_until_ms; /* clock until which it sleeps */
+    int keeper_writes;       /* outcomes wait for it while executors are busy */
+    pthread_cond_t ended;    /* something about stopping has changed */
+
+    /* Jobs. */
+    struct dray_attempt *held; /* reserved or running or settling */
+    uint32_t nheld;
+    struct attempt_list ring; /* reserved, in no chunk yet */
+    struct attempt_list spare;
+    uint32_t running;
+    struct inline_call *calls, **last_call;
+
+    /* Looks. */
+    int64_t next_look_ms;         /* clock */
+    int64_t next_poll_ms;         /* real time */
+    int64_t last_look_real_ms;    /* 0: never */
+    uint32_t failed_looks;        /* in a row */
+    uint64_t replay_nonce;        /* of a reserve whose answer is unknown; 0: none */
+    int reported_away;            /* on_error has told that the store is away */
+    int check_empty;              /* an executor found nothing: is there anything left at all? */
+    _Atomic uint32_t mean_us_x16; /* moving mean of handler times, in sixteenths of a microsecond */
+
+    /* Health warnings. */
+    int64_t next_health_ms;
+    int last_health;
+
+    /* Ending. */
+    _Atomic int stopping;
+    int held_back; /* dray_worker_hold */
+    int poisoned;
+    int expired;          /* the shutdown time is over */
+    int joining;          /* somebody takes it down */
+    int orphaned;         /* nobody waits for its executors any more: the last one frees it */
+    uint32_t orphans;     /* executors that still run then */
+    int64_t started_ms;   /* clock */
+    int64_t cancel_at_ms; /* clock, once stopping: tell the handlers */
+    int64_t ends_at_ms;   /* clock, once stopping: give up on them */
+    struct dray_error fatal;
+    struct dray_work_report report;
+    uint64_t started_jobs; /* for max_jobs: running and finished attempts */
+    char last_error[512];
+};
+
+/* ---- worker.c ---- */
+
+/* Wakes an executor if one sleeps and nobody is coming already. */
+void worker_wake(struct worker *worker);
+
+/* Something was pushed or changed by this process: wake an executor, now or (`delay_ms` > 0) when
+   it falls due. */
+void worker_notice(struct worker *worker, uint64_t delay_ms);
+
+/* Frees the memory of a worker whose threads have ended. The lock is not held. */
+void worker_free(struct worker *worker);
+
+/* Begins to stop; safe to call again. */
+void worker_begin_stop(struct worker *worker);
+
+/* The same, with the error that made it necessary. */
+void worker_fail(struct worker *worker, const struct dray_error *error);
+
+/* ---- look.c: what a turn asks and what it brings ---- */
+
+/* How many jobs a look should ask for now; 0: none. */
+uint32_t worker_wants(const struct worker *worker, uint32_t room, uint32_t limit);
+
+/* Fills batch->reserve, and batch->spare with as many attempts; returns how many it asks for. */
+uint32_t worker_ask(struct worker *worker, struct batch *batch, uint32_t room);
+
+/* Takes the answer to the look. */
+void worker_take(struct worker *worker, struct batch *batch);
+
+/* ---- outcome.c ---- */
+
+/* The store's answer to an outcome; the attempt is gone, or in the inbox again. */
+void outcome_answered(struct worker *worker, struct dray_attempt *attempt, int32_t answer,
+    const struct dray_error *error);
+
+/* The same for a renewal. */
+void renewal_answered(
+    struct worker *worker, struct dray_attempt *attempt, int32_t answer, int64_t before_ms);
+
+/* Puts an attempt whose verdict is decided into the inbox; after its renewal if one is under way.
+ */
+void outcome_add(struct worker *worker, struct dray_attempt *attempt);
+
+/* Puts an attempt that was not started into the inbox with its fate. */
+void outcome_unstarted(struct worker *worker, struct dray_attempt *attempt, enum attempt_fate fate);
+
+/* Gives up on every outcome that is still unwritten. */
+void outcomes_lose(struct worker *worker);
+
+/* Takes an attempt out of what the worker holds, and keeps it for another job. */
+void worker_drop(struct worker *worker, struct dray_attempt *attempt);
+
+/* ---- executor.c ---- */
+
+void *executor_main(void *executor);
+
+/* Starts an executor's thread; 0 if the system gives none. */
+int executor_start(struct worker *worker);
+
+/* The body of an executor, on the calling thread. The lock is held. */
+void executor_run(struct executor *executor);
+
+/* ---- keeper.c ---- */
+
+void *keeper_main(void *worker);
+
+/* Makes the keeper look around now, or not later than the clock shows `until_ms`. */
+void keeper_nudge(struct worker *worker);
+void keeper_by(struct worker *worker, int64_t until_ms);
+
+/* ---- empty.c ---- */
+
+/* Alone with the driver (the lock is not held): is everything done that UNTIL_EMPTY waits for?
+   Fills the report's counts of what is left. 1 yes, 0 no, negative: cannot tell. */
+int worker_is_empty(struct worker *worker, struct dray_error *error);
+
+/* Milliseconds of a clock that nobody moves. */
+int64_t real_ms(void);
+
+#endif
