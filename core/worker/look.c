@@ -151,10 +151,12 @@ static void look_succeeded(struct worker *w, struct batch *b)
         cap = (int64_t)w->poll_interval_ms;
     w->last_look_real_ms = real_ms();
     w->next_poll_ms = w->last_look_real_ms + cap;
-    w->next_look_ms =
-        next >= DRAY_NEXT_NEVER || next > INT64_MAX / 2 ? INT64_MAX : now + (int64_t)next;
+    /* "More now" from a look that got nothing is a driver's mistake, and must not become a loop. */
+    if (next == 0 && b->reserve.max && !b->taken.n)
+        next = NOTHING_AFTER_ALL_MS;
     if (next == 0)
-        w->look = 1;
+        w->look = 1; /* whoever has room next will look; there is nothing to wait for */
+    w->next_look_ms = next == 0 || next > INT64_MAX / 2 ? INT64_MAX : now + (int64_t)next;
 }
 
 static void warn_parked(struct worker *w, const struct dray_attempt *a)

@@ -250,6 +250,8 @@ int dray_work(struct dray *dray, const struct dray_worker_options *options,
     struct dray_work_report *report, struct dray_error *error)
 {
     struct worker *w = NULL;
+    if (report)
+        memset(report, 0, sizeof(*report));
     int code = worker_start(&w, dray, options, 0, error);
     return code == DRAY_OK ? dray_worker_wait(dray, report, error) : code;
 }
@@ -261,6 +263,7 @@ int dray_work_one(struct dray *dray, const struct dray_worker_options *options,
     struct worker *w = NULL;
     if (!report)
         report = &own;
+    memset(report, 0, sizeof(*report));
     int code = worker_start(&w, dray, options, 1, error);
     if (code != DRAY_OK)
         return code;
