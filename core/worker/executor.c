@@ -268,7 +268,8 @@ static void found_nothing(struct worker *w)
 
 static int has_work(const struct worker *w)
 {
-    return w->ring.n || w->calls || (w->look && worker_wants(w, 1, 1)) || atomic_load(&w->stopping);
+    return w->ring.n || w->calls || w->dray->inbox.outcomes.n ||
+           (w->look && worker_wants(w, 1, 1)) || atomic_load(&w->stopping);
 }
 
 static int surplus(const struct worker *w)
