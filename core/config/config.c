@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "config/tree.h"
 #include "config/value.h"
+#include "dray/text.h"
 #include "host/error.h"
 #include "text/name.h"
 
@@ -182,7 +183,17 @@ static int check_top(const struct reader *reader, const struct node *root)
     return code;
 }
 
-/* Drivers have sections of any name, so what is no map there is a mistyped key. */
+/* A key of `queue` that is neither known nor the map that a driver's section would be. */
+static int no_section(const struct reader *reader, const struct node *node)
+{
+    if (dray_nearest(node->key, queue_keys, COUNT(queue_keys)))
+        return unknown_key(reader, node, "queue", queue_keys, COUNT(queue_keys));
+    return node_error(reader->error, node,
+        "queue.%.60s must be a map, the section of a driver; or is it meant for queue.worker or "
+        "queue.job?",
+        node->key);
+}
+
 static int check_queue(const struct reader *reader, const struct node *queue)
 {
     int code = expect_map(reader, queue, "queue");
@@ -192,7 +203,7 @@ static int check_queue(const struct reader *reader, const struct node *queue)
         if (is_among(child->key, queue_keys, COUNT(queue_keys)))
             continue;
         if (child->type != NODE_MAP && !node_is_null(child))
-            return unknown_key(reader, child, "queue", queue_keys, COUNT(queue_keys));
+            return no_section(reader, child);
         const char *problem = driver_name_check(child->key);
         if (problem)
             return node_error(reader->error, child,

@@ -261,8 +261,10 @@ static int expand_scalar(
             text += plain;
         }
     }
-    if (code == DRAY_OK)
+    if (code == DRAY_OK) {
         node->text = expansion.out ? expansion.out : "";
+        node->expanded = 1;
+    }
     return code;
 }
 

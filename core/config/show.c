@@ -51,7 +51,7 @@ static const char *show_texts(struct arena *arena, const struct value *value, in
 {
     size_t size = 3;
     for (size_t i = 0; i < value->ntexts; i++)
-        size += strlen(value->texts[i]) + 5;
+        size += strlen(value->texts[i]) + strlen(", ") + strlen("***");
     char *out = arena_alloc(arena, size, 1);
     if (!out)
         return NULL;
@@ -62,8 +62,6 @@ static const char *show_texts(struct arena *arena, const struct value *value, in
         if (!text)
             return NULL;
         used += (size_t)snprintf(out + used, size - used, "%s%s", separator, text);
-        if (used >= size) /* only if a hidden password was shorter than its *** */
-            used = size - 1;
     }
     snprintf(out + used, size - used, is_map ? "}" : "]");
     return out;

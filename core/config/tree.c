@@ -25,6 +25,8 @@ int node_is_null(const struct node *node)
         return 1;
     if (node->type != NODE_SCALAR || node->quoted)
         return 0;
+    if (node->expanded)
+        return !node->text[0];
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strcmp(node->text, words[i]) == 0)
             return 1;

@@ -24,6 +24,7 @@ enum node_type { NODE_SCALAR = 1, NODE_LIST, NODE_MAP };
 struct node {
     enum node_type type;
     int quoted;       /* scalar: in quotes or a block, so neither a number nor null */
+    int expanded;     /* scalar: holds the value of a variable, so null only if empty */
     const char *text; /* scalar; never with a zero byte inside */
     const char *key;  /* in a map */
     const char *file;

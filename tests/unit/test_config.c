@@ -207,6 +207,15 @@ static void test_variables(void **state)
         assert_string_equal(config->queue, pairs[i][1]);
         config_free(config);
     }
+    /* A password that happens to be called null is one. */
+    struct dray_options null_word = {.yaml = "queue: {driver: memory}\n"
+                                             "handlers_from: ${DRAY_TEST_NULL}\n",
+        .folder = "/"};
+    setenv("DRAY_TEST_NULL", "null", 1);
+    struct config *named = read_with(&null_word);
+    assert_string_equal(named->handlers_from, "/null");
+    config_free(named);
+
     /* A literal, and numbers by way of a variable. */
     setenv("DRAY_TEST_NUMBER", "7", 1);
     struct config *config =
@@ -586,5 +595,6 @@ int main(void)
         cmocka_unit_test(test_shipped_files),
         cmocka_unit_test(test_annotated_file),
     };
+    unsetenv("QUEUE_DRIVER");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
