@@ -260,7 +260,7 @@ static void found_nothing(struct worker *w)
         worker_begin_stop(w);
     if (w->failed_looks)
         return;
-    if (w->until_empty && !w->check_empty) {
+    if (w->until_empty) {
         w->check_empty = 1;
         keeper_nudge(w);
     }
