@@ -19,6 +19,7 @@
 #include "store/loader.h"
 
 #include "host/error.h"
+#include "store/elf.h"
 #include "store/trust.h"
 
 #include <dlfcn.h>
@@ -68,6 +69,12 @@ static const char *cure(const char *cause)
 /* The probe: binds everything, so that a missing function shows now and not at its first use. */
 static void *bind_now(const char *path, struct dray_error *error)
 {
+    const char *problem = elf_problem(path);
+    if (problem) {
+        error_set(error, DRAY_CONFIG, 0, "%s cannot be loaded: %s; build or copy it again", path,
+            problem);
+        return NULL;
+    }
     void *probe = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (probe)
         return probe;
