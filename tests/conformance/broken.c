@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory driver with one rule broken, chosen by -DBREAK=BREAK_x: proof that the checks can
+ * fail. Each is registered with the clause that has to catch it.
+ */
+#include "common/volatile.h"
+
+#include <stddef.h>
+
+#define BREAK_NOTHING 0
+#define BREAK_STALE 1     /* takes tokens that are not current */
+#define BREAK_MEMBER 2    /* stores a group without its last member */
+#define BREAK_DELAY 3     /* forgets delays */
+#define BREAK_ATTEMPTS 4  /* does not count the attempt it hands out */
+#define BREAK_DOUBLE 5    /* hands out again while the lease lasts */
+#define BREAK_BUSY 6      /* says busy now and then, and has stored the group */
+#define BREAK_ORDER 7     /* the highest priority number first */
+#define BREAK_PARTIAL 8   /* stores what is fine of a refused group */
+#define BREAK_UNIQUE 9    /* does not keep unique keys */
+#define BREAK_PAYLOAD 10  /* cuts long payloads */
+#define BREAK_RELEASE 11  /* charges a released job */
+#define BREAK_CANCEL 12   /* does not tell of a cancel */
+#define BREAK_NOMEM 13    /* says out of memory, and has settled */
+#define BREAK_LEAK 14     /* keeps its memory when closed */
+#define BREAK_TOTALS 15   /* counts runs double */
+#define BREAK_LIST 16     /* begins every listing anew: shows jobs twice */
+#define BREAK_EXTEND 17   /* shortens leases */
+#define BREAK_CONFLICT 18 /* takes other content under an old id for the same */
+
+#define MEMBERS_MAX 64u
+
+/* A copy of a job as the broken rule has it. */
+static struct dray_job bend_job(const struct dray_job *job)
+{
+    struct dray_job bent = *job;
+
+    if (BREAK == BREAK_DELAY)
+        bent.delay_ms = 0;
+    if (BREAK == BREAK_ORDER)
+        bent.priority = DRAY_PRIORITY_LAST - bent.priority;
+    if (BREAK == BREAK_UNIQUE)
+        bent.unique.len = 0;
+    if (BREAK == BREAK_PAYLOAD && bent.payload.len > 65535)
+        bent.payload.len = 65535;
+    return bent;
+}
+
+static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *group)
+{
+    static unsigned calls;
+    struct dray_job jobs[MEMBERS_MAX];
+    const struct dray_job *list[MEMBERS_MAX];
+    struct dray_push bent = *group;
+
+    if (group->njobs > MEMBERS_MAX)
+        return volatile_push(self, call, group);
+    for (uint32_t i = 0; i < group->njobs; i++) {
+        jobs[i] = bend_job(group->jobs[i]);
+        list[i] = &jobs[i];
+    }
+    bent.jobs = list;
+    if (BREAK == BREAK_MEMBER && bent.njobs > 1)
+        bent.njobs--;
+    int32_t code = volatile_push(self, call, &bent);
+    if (BREAK == BREAK_BUSY && ++calls % 50 == 0)
+        return DRAY_BUSY;
+    if (BREAK == BREAK_CONFLICT && bent.njobs == 1 && code == DRAY_CONFLICT) {
+        bent.answers[0] = DRAY_EXISTS;
+        return DRAY_OK;
+    }
+    for (uint32_t i = 0; BREAK == BREAK_PARTIAL && code != DRAY_OK && i < bent.njobs; i++) {
+        int32_t answer = DRAY_OK;
+        struct dray_push one = *group;
+        one.jobs = &list[i];
+        one.answers = &answer;
+        one.holders = NULL;
+        one.njobs = 1;
+        volatile_push(self, call, &one);
+    }
+    return group->code = code;
+}
+
+/* The call that volatile_reserve sees, and the one to pass on to. */
+struct relay {
+    struct dray_call call;
+    struct dray_call *to;
+};
+
+static void relay_job(struct dray_call *call, const struct dray_job *job)
+{
+    struct dray_call *to = ((struct relay *)(void *)call)->to;
+    struct dray_job bent = *job;
+
+    if (BREAK == BREAK_ATTEMPTS)
+        bent.attempts--;
+    if (BREAK == BREAK_ORDER)
+        bent.priority = DRAY_PRIORITY_LAST - bent.priority;
+    to->job(to, &bent);
+}
+
+static int32_t reserve_bent(void *self, struct dray_call *call, const struct dray_reserve *want)
+{
+    struct relay relay = {*call, call};
+    struct dray_reserve bent = *want;
+
+    relay.call.job = relay_job;
+    if (BREAK == BREAK_DOUBLE)
+        bent.lease_ms /= 2;
+    int32_t code = volatile_reserve(self, &relay.call, &bent);
+    call->next_ms = relay.call.next_ms;
+    return code;
+}
+
+static int32_t settle_bent(void *self, struct dray_call *call,
+    const struct dray_lease *const *leases, int32_t *answers, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct dray_lease bent = *leases[i];
+        const struct dray_lease *list = &bent;
+        if (BREAK == BREAK_RELEASE && bent.verdict == DRAY_VERDICT_RELEASE)
+            bent.verdict = DRAY_VERDICT_AGAIN;
+        if (BREAK == BREAK_TOTALS)
+            bent.run_ms *= 2;
+        volatile_settle(self, call, &list, &answers[i], 1);
+        if (BREAK == BREAK_STALE && answers[i] == DRAY_STALE)
+            answers[i] = DRAY_OK;
+        if (BREAK == BREAK_NOMEM && answers[i] == DRAY_NOMEM) {
+            bent.error.len = bent.result.len = bent.progress.len = 0;
+            volatile_settle(self, call, &list, &answers[i], 1);
+            answers[i] = DRAY_NOMEM;
+        }
+    }
+    return DRAY_OK;
+}
+
+static int32_t extend_bent(void *self, struct dray_call *call,
+    const struct dray_lease *const *leases, int32_t *answers, uint32_t n)
+{
+    int32_t code = DRAY_OK;
+
+    for (uint32_t i = 0; i < n && code == DRAY_OK; i++) {
+        struct dray_lease bent = *leases[i];
+        const struct dray_lease *list = &bent;
+        if (BREAK == BREAK_EXTEND)
+            bent.lease_ms /= 2;
+        code = volatile_extend(self, call, &list, &answers[i], 1);
+        if (BREAK == BREAK_CANCEL && answers[i] == DRAY_CANCELLED)
+            answers[i] = DRAY_OK;
+    }
+    return code;
+}
+
+static int32_t list_bent(void *self, struct dray_call *call, struct dray_filter *filter)
+{
+    if (BREAK == BREAK_LIST && filter->cursor[1] == 0) {
+        filter->cursor[0] = 0;
+        int32_t code = volatile_list(self, call, filter);
+        filter->cursor[1] = filter->cursor[0] != 0;
+        return code;
+    }
+    if (BREAK == BREAK_LIST)
+        filter->cursor[0] = filter->cursor[1] = 0;
+    return volatile_list(self, call, filter);
+}
+
+static void close_bent(void *self)
+{
+    if (BREAK != BREAK_LEAK)
+        volatile_close(self);
+}
+
+static int32_t open_bent(void *self, struct dray_call *call, const struct dray_host *host)
+{
+    return volatile_open(self, call, host, "broken");
+}
+
+static const struct dray_driver driver = {
+    .magic = DRAY_MAGIC,
+    .abi = DRAY_ABI,
+    .size = sizeof(struct dray_driver),
+    .instance_size = sizeof(struct volatile_store),
+    .name = "broken",
+    .version = VOLATILE_VERSION,
+    .summary = "breaks one rule of the contract",
+    .can = DRAY_CAN_PRIORITY | DRAY_CAN_UNIQUE | DRAY_CAN_KEEP | DRAY_CAN_REPLAY | DRAY_IS_QUICK,
+    .max_push = VOLATILE_MAX,
+    .max_batch = VOLATILE_MAX,
+    .options = volatile_options,
+    .noptions = sizeof(volatile_options) / sizeof(volatile_options[0]),
+    .option_size = sizeof(struct dray_option),
+    .open = open_bent,
+    .close = close_bent,
+    .push = push_bent,
+    .reserve = reserve_bent,
+    .ack = settle_bent,
+    .retry = settle_bent,
+    .extend = extend_bent,
+    .change = volatile_change,
+    .list = list_bent,
+    .stats = volatile_stats,
+};
+
+const struct dray_driver *dray_driver_entry(void)
+{
+    return &driver;
+}
