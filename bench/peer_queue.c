@@ -34,13 +34,18 @@ static void list_init(struct list *list)
     tally_init(&list->tally);
 }
 
+static void free_nodes(struct node *node)
+{
+    while (node) {
+        struct node *next = node->next;
+        free(node);
+        node = next;
+    }
+}
+
 static void list_done(struct list *list)
 {
-    while (list->first) {
-        struct node *next = list->first->next;
-        free(list->first);
-        list->first = next;
-    }
+    free_nodes(list->first);
     tally_done(&list->tally);
     pthread_cond_destroy(&list->work);
     pthread_mutex_destroy(&list->mutex);
@@ -54,8 +59,10 @@ static int list_put(void *arg, unsigned n)
     struct node *last = NULL;
     for (unsigned i = 0; i < n; i++) {
         struct node *node = malloc(sizeof(*node));
-        if (!node)
+        if (!node) {
+            free_nodes(first);
             return -1;
+        }
         memcpy(node->payload, peer_payload, PEER_PAYLOAD_LEN);
         node->next = NULL;
         if (last)

@@ -193,7 +193,7 @@ static int push_one(struct cli *cli, const struct dray_new_job *job, int waits)
 
 static int run_one(struct cli *cli)
 {
-    struct dray_new_job job;
+    struct dray_new_job job = {0};
     int status = cli->nwords > 0 ? fill_job(cli, &job) : misuse(cli, "the type is missing");
     if (status != EXIT_DONE)
         return status;

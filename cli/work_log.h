@@ -23,11 +23,11 @@ struct work_log {
 void work_log_start(struct work_log *log, struct cli *cli, int json);
 void work_log_callbacks(struct work_log *log, struct dray_callbacks *callbacks);
 
-/* One line on how the worker is doing: what USR1 asks for. `log` is a struct work_log. */
-void work_log_state(void *log);
+/* One line on how the worker is doing: what USR1 asks for. `user` is a struct work_log. */
+void work_log_state(void *user);
 
-/* Draws the progress line. `log` is a struct work_log. */
-void work_log_progress(void *log);
+/* Draws the progress line. `user` is a struct work_log. */
+void work_log_progress(void *user);
 
 /* The last line: what was done, and `left`, what was left behind ("" if nothing was). */
 void work_log_end(struct work_log *log, const struct dray_work_report *report, const char *left);

@@ -229,7 +229,7 @@ static int read_entry(const struct reader *reader, const struct node *entry, str
 int connection_read(
     const struct reader *reader, const struct node *entry, connection_fn each, void *user)
 {
-    struct value values[ROWS];
+    struct value values[ROWS] = {0};
     int code = read_entry(reader, entry, values);
     if (code == DRAY_OK && values[PASSWORD_FILE].given)
         code = read_password_file(reader, values);

@@ -70,6 +70,7 @@ static int32_t randomness(const struct dray_host *host, void *out, size_t len)
     return DRAY_OK;
 }
 
+DRAY_PRINTF(4, 5)
 static int32_t fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
 {
     va_list args;

@@ -27,19 +27,19 @@ static void list_remove(const struct slab *slab, struct list *list, const struct
         list->tail = record->prev;
 }
 
-/* Delayed jobs are counted apart by what they wait for. */
-static uint64_t *delayed_count(struct queue *queue, const struct record *record)
+/* Delayed jobs are counted apart by what they wait for. `by` is 1 or -1. */
+static void count_delayed(struct queue *queue, const struct record *record, int by)
 {
     if (record->releases)
-        return &queue->parked;
-    return record->attempts ? &queue->retrying : NULL;
+        queue->parked += (uint64_t)by;
+    else if (record->attempts)
+        queue->retrying += (uint64_t)by;
 }
 
 void state_leave(struct table *table, struct queue *queue, uint32_t ref)
 {
     struct record *record = record_at(&table->slab, ref);
     uint32_t state = record->state;
-    uint64_t *count;
 
     switch (state) {
     case DRAY_STATE_READY:
@@ -49,9 +49,7 @@ void state_leave(struct table *table, struct queue *queue, uint32_t ref)
         break;
     case DRAY_STATE_DELAYED:
         times_remove(&queue->delayed, &table->slab, record->place);
-        count = delayed_count(queue, record);
-        if (count)
-            --*count;
+        count_delayed(queue, record, -1);
         break;
     case DRAY_STATE_ACTIVE:
         if (record->place == RECORD_NO_PLACE)
@@ -81,10 +79,8 @@ void state_ready(struct table *table, struct queue *queue, uint32_t ref)
 void state_delayed(struct table *table, struct queue *queue, uint32_t ref, int64_t due)
 {
     struct record *record = record_at(&table->slab, ref);
-    uint64_t *count = delayed_count(queue, record);
 
-    if (count)
-        ++*count;
+    count_delayed(queue, record, 1);
     record->due = due;
     times_add(&queue->delayed, &table->slab, due, ref);
     queue->counts[DRAY_STATE_DELAYED]++;

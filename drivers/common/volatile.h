@@ -46,9 +46,9 @@ extern const struct dray_option volatile_options[1];
         .abi = DRAY_ABI,                                                                           \
         .size = sizeof(struct dray_driver),                                                        \
         .instance_size = sizeof(struct volatile_store),                                            \
-        .name = label,                                                                             \
+        .name = (label),                                                                           \
         .version = VOLATILE_VERSION,                                                               \
-        .summary = line,                                                                           \
+        .summary = (line),                                                                         \
         .can = DRAY_CAN_PRIORITY | DRAY_CAN_UNIQUE | DRAY_CAN_KEEP | DRAY_CAN_REPLAY |             \
                DRAY_IS_QUICK | (traits),                                                           \
         .max_push = VOLATILE_MAX,                                                                  \

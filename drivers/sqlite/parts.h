@@ -6,8 +6,8 @@
 
 #include "sqlite/store.h"
 
-/* push.c: one group; its own refusal is group->code. */
-int32_t part_push(struct store *store, struct dray_call *call, struct dray_push *group);
+/* push.c: one group; its own refusal is push->code. */
+int32_t part_push(struct store *store, struct dray_call *call, struct dray_push *push);
 
 /* settle.c: verdicts and renewals. */
 int32_t part_settle(

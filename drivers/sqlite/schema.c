@@ -59,7 +59,8 @@ static int32_t compare_objects(struct store *store, struct dray_call *call)
         if (code != DRAY_OK)
             break;
         struct dray_str sql = row ? sql_str(stmt, 0) : str_of(NULL, 0);
-        if (sql.len != strlen(objects[i].sql) || memcmp(sql.data, objects[i].sql, sql.len) != 0)
+        if (!sql.data || sql.len != strlen(objects[i].sql) ||
+            memcmp(sql.data, objects[i].sql, sql.len) != 0)
             code = store->host->fail(call, DRAY_CORRUPT, 0,
                 "%s: %s %s is %s; restore a backup, or move the file away to start anew",
                 store->path, strstr(objects[i].sql, "INDEX") ? "index" : "table", objects[i].name,

@@ -42,6 +42,7 @@ static int32_t host_random(const struct dray_host *host, void *out, size_t len)
     return getentropy(out, len) == 0 ? DRAY_OK : DRAY_IO;
 }
 
+DRAY_PRINTF(3, 4)
 static void host_log(const struct dray_host *host, uint32_t level, const char *fmt, ...)
 {
     char line[256];
@@ -55,6 +56,7 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     memcpy(rig->log, line, sizeof(line));
 }
 
+DRAY_PRINTF(4, 5)
 static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
 {
     va_list args;
