@@ -347,6 +347,7 @@ static int check_keys(const struct reader *reader, const struct node *map,
 int table_read(const struct reader *reader, const struct node *map, const struct table *table,
     const char *const *known, size_t nknown, struct value *values)
 {
+    memset(values, 0, table->nrows * sizeof(*values));
     int code = expect_map(reader, map, table->section);
     if (code == DRAY_OK && map && map->type == NODE_MAP)
         code = check_keys(reader, map, table, known, nknown);

@@ -178,6 +178,7 @@ static void test_connections(void **state)
 static void test_password_file(void **state)
 {
     (void)state;
+    static char large[4098];
     static const struct {
         const char *text;
         int code;
@@ -187,7 +188,9 @@ static void test_password_file(void **state)
         {"p\r\n", DRAY_OK, "p"},
         {"", DRAY_CONFIG, "must hold one line"},
         {"a\nb\n", DRAY_CONFIG, "must hold one line"},
+        {large, DRAY_CONFIG, "larger than 4 KiB"},
     };
+    memset(large, 'x', sizeof(large) - 1);
     char folder[256];
     folder_make(folder);
     char yaml[600];
