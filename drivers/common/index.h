@@ -47,13 +47,14 @@ int index_add(struct index *index, uint32_t hash, uint32_t ref);
 /* Takes out what index_add put in. */
 void index_remove(struct index *index, uint32_t hash, uint32_t ref);
 
-/* Brings the slot that `hash` begins at into the cache. */
-static inline void index_prefetch(const struct index *index, uint32_t hash)
+/* Brings the slot that `hash` begins at into the cache; several in a row overlap. A load and not a
+   prefetch: processors drop those whose page is not at hand, and in a large index none is. */
+static inline void index_touch(const struct index *index, uint32_t hash)
 {
     const struct index_shard *shard = &index->shards[hash % INDEX_SHARDS];
 
     if (shard->size)
-        __builtin_prefetch(&shard->slots[(hash / INDEX_SHARDS) & (shard->size - 1)]);
+        __asm__ volatile("" ::"r"(shard->slots[(hash / INDEX_SHARDS) & (shard->size - 1)].hash));
 }
 
 /* 64 bits that depend on all of `data` and on `seed`: folded 128-bit products of eight bytes at a

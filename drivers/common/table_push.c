@@ -166,10 +166,10 @@ static int32_t stage_all(struct stage *stage, uint32_t *done)
 
     for (*done = 0; *done < group->njobs && code == DRAY_OK;) {
         uint32_t n = group->njobs - *done < AHEAD ? group->njobs - *done : AHEAD;
-        for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t i = 0; i < n; i++)
             hashes[i] = table_hash(stage->queue, group->jobs[*done + i]->id);
-            index_prefetch(&stage->table->ids, hashes[i]);
-        }
+        for (uint32_t i = 0; i < n && n > 1; i++)
+            index_touch(&stage->table->ids, hashes[i]);
         for (uint32_t i = 0; i < n && code == DRAY_OK; i++)
             code = stage_member(stage, (*done)++, hashes[i]);
     }

@@ -40,7 +40,7 @@ static void look_ahead(struct table *table, const struct dray_lease *const *leas
 {
     for (uint32_t i = 0; i < n; i++) {
         if (slab_known(&table->slab, leases[i]->ref))
-            index_prefetch(&table->ids, record_at(&table->slab, (uint32_t)leases[i]->ref)->hash);
+            index_touch(&table->ids, record_at(&table->slab, (uint32_t)leases[i]->ref)->hash);
     }
 }
 
