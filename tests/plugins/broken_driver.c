@@ -13,17 +13,7 @@ static int32_t open_store(void *self, struct dray_call *call, const struct dray_
 {
     (void)self;
     (void)host;
-#if defined(BREAK_DURABILITY)
-    call->durability = DRAY_DURABILITY_PROCESS;
-#elif defined(BREAK_OPEN_CODE)
-    (void)call;
-    return 12345;
-#elif defined(BREAK_SILENT_OPEN)
-    (void)call;
-    return DRAY_IO;
-#else
     call->durability = DRAY_DURABILITY_VOLATILE;
-#endif
     return DRAY_OK;
 }
 
