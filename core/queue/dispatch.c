@@ -229,6 +229,13 @@ static int run_inline(struct dray *dray, const struct draft *drafts, const struc
     return first != DRAY_OK ? first : g->push.code;
 }
 
+static uint64_t due_in(const struct drafts *d, const struct dray_job *job)
+{
+    if (!job->run_at_ms)
+        return job->delay_ms;
+    return job->run_at_ms > d->now_ms ? (uint64_t)(job->run_at_ms - d->now_ms) : 0;
+}
+
 static int push_drafts(struct drafts *d, struct draft *drafts, const struct dray_job **jobs,
     int32_t *answers, char (*holders)[DRAY_NAME_MAX + 1], struct dray_str queue,
     struct dray_dispatched *out)
@@ -243,7 +250,10 @@ static int push_drafts(struct drafts *d, struct draft *drafts, const struct dray
     g.push.answers = answers;
     g.push.holders = holders;
     g.push.njobs = (uint32_t)d->n;
+    g.soonest_ms = UINT64_MAX;
     for (size_t i = 0; i < d->n; i++) {
+        uint64_t due_ms = due_in(d, &drafts[i].job);
+        g.soonest_ms = due_ms < g.soonest_ms ? due_ms : g.soonest_ms;
         drafts[i].job.queue = queue;
         jobs[i] = &drafts[i].job;
         answers[i] = DRAY_OK;

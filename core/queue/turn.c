@@ -131,7 +131,7 @@ static void answer_groups(struct dray *dray, struct batch *b)
         if (g->push.code != DRAY_OK && g->push.code != DRAY_EXISTS && g->error)
             error_copy(g->error, &b->error);
         if (dray->worker && g->push.code == DRAY_OK)
-            worker_notice(dray->worker, g->push.jobs[0]->delay_ms);
+            worker_notice(dray->worker, g->soonest_ms);
         int sleeping = g->sleeping;
         if (sleeping)
             pthread_cond_signal(&g->wake);

@@ -25,9 +25,10 @@ struct group {
     struct group *next;
     struct dray_push push;
     struct dray_error *error;
-    int done;     /* the leader's last touch */
-    int sleeping; /* waits on `wake` */
-    int unsure;   /* an earlier try may have landed */
+    uint64_t soonest_ms; /* after so long its first job falls due */
+    int done;            /* the leader's last touch */
+    int sleeping;        /* waits on `wake` */
+    int unsure;          /* an earlier try may have landed */
     pthread_cond_t wake;
 };
 
