@@ -219,6 +219,9 @@ static int show_handlers(struct show *show)
 static int show_option(
     void *user, const char *section, const struct dray_option *row, const struct value *value)
 {
+    /* Most drivers are installed and need no module. */
+    if (strcmp(row->name, "module") == 0 && !value->given)
+        return DRAY_OK;
     return emit_value(user, section, row, value);
 }
 

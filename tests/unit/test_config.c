@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations that are fine: values, defaults, variables, settings, paths, files. */
 #include "config/config.h"
+#include "config/tree.h"
 #include "dray/driver.h"
 #include "unit/config_files.h"
 
@@ -576,6 +577,42 @@ static void test_annotated_file(void **state)
     config_free(shown);
 }
 
+/* Each option of each driver that was built is in the annotated file, with its default. */
+static int check_driver(const struct dray_found_driver *found, void *user)
+{
+    const struct config *config = ((void **)user)[0];
+    const struct node *section = node_get(node_get(config->root, "queue"), found->name);
+    if (!section)
+        return 0; /* not one of ours */
+    assert_non_null(found->driver);
+    for (uint32_t i = 0; i < found->driver->noptions; i++) {
+        const struct dray_option *option = &found->driver->options[i];
+        const struct node *node = node_get(section, option->name);
+        if (!node || (option->fallback && strcmp(node->text, option->fallback) != 0)) {
+            print_error("config/queue.yaml: queue.%s.%s should be %s\n", found->name, option->name,
+                option->fallback ? option->fallback : "there");
+            fail();
+        }
+    }
+    ++*(unsigned *)((void **)user)[1];
+    return 0;
+}
+
+static void test_annotated_sections(void **state)
+{
+    (void)state;
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/config/queue.yaml", getenv("DRAY_SOURCE"));
+    struct dray_options options = {.config = path, .flags = DRAY_OPEN_NO_ENVIRONMENT};
+    struct config *config = read_with(&options);
+    unsigned seen = 0;
+    void *user[] = {config, &seen};
+    struct dray_error error = DRAY_ERROR_INIT;
+    assert_int_equal(dray_each_driver(NULL, check_driver, user, &error), DRAY_OK);
+    assert_true(seen >= 3);
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_both_sources),
         cmocka_unit_test(test_shipped_files),
         cmocka_unit_test(test_annotated_file),
+        cmocka_unit_test(test_annotated_sections),
     };
     unsetenv("QUEUE_DRIVER");
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,9 +26,10 @@ void *__wrap_calloc(size_t count, size_t size)
 static const struct dray_option table[] = {
     {.type = DRAY_OPTION_PATH, .name = "path", .fallback = "var/queue.db"},
     {.type = DRAY_OPTION_CONNECTION, .name = "connection", .fallback = "default"},
+    {.type = DRAY_OPTION_INTEGER, .name = "capacity", .fallback = "1000000"},
     {.type = DRAY_OPTION_LIST, .name = "words", .fallback = "[a, b]"},
 };
-static const struct dray_driver driver = {.name = "sqlite",
+static const struct dray_driver driver = {.name = "memory",
     .options = table,
     .noptions = sizeof(table) / sizeof(table[0]),
     .option_size = sizeof(table[0])};
@@ -61,10 +62,10 @@ static void test_each_allocation(void **state)
     (void)state;
     char path[1024];
     snprintf(path, sizeof(path), "%s/config/queue.yaml", getenv("DRAY_SOURCE"));
-    static const struct dray_setting settings[] = {{"queue.worker.queues", "[a, b]"},
-        {"queue.sqlite.path", "${DRAY_TEST_UNSET:-a}"},
+    static const struct dray_setting settings[] = {{"queue.driver", "memory"},
+        {"queue.worker.queues", "[a, b]"}, {"queue.memory.path", "${DRAY_TEST_UNSET:-a}"},
         {"handlers.a", "{command: [x], options: {a: [1, x, {b: ~}]}, backoff: {base: 2s}}"}};
-    struct dray_options options = {.config = path, .settings = settings, .nsettings = 3};
+    struct dray_options options = {.config = path, .settings = settings, .nsettings = 4};
     unsigned rows;
     long failed = 0;
     for (long k = 0;; k++) {
