@@ -200,13 +200,16 @@ static void explain(const struct drafts *d, const struct group *g, const struct 
             drafts[i].id);
 }
 
+/* A refusal for the sake of some members leaves the others without fault; any other is everybody's.
+ */
 static void fill_out(
     const struct group *g, const struct draft *drafts, struct dray_dispatched *out, size_t n)
 {
     for (size_t i = 0; out && i < n; i++) {
         int answer = g->push.answers[i];
         int whole = g->push.code;
-        out[i].code = answer != DRAY_OK ? answer : whole == DRAY_EXISTS ? DRAY_OK : whole;
+        int apart = whole == DRAY_EXISTS || whole == DRAY_DUPLICATE || whole == DRAY_CONFLICT;
+        out[i].code = answer != DRAY_OK || apart ? answer : whole;
         const char *id = answer == DRAY_DUPLICATE ? g->push.holders[i] : drafts[i].id;
         snprintf(out[i].id, sizeof(out[i].id), "%s", id);
     }
