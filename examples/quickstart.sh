@@ -25,7 +25,8 @@ dray=$root/build/bin/dray
 cd "$newsletter"
 unset DRAY_CONFIG QUEUE_DRIVER
 jobs_in() { "$dray" list --state "$1" --json; }
-letters() { find var/mail/new -type f 2>/dev/null | wc -l; }
+mkdir -p var/mail/new
+letters() { find var/mail/new -type f | wc -l; }
 before=$(letters)
 
 say "Pushing one job: import $(wc -l <subscribers.csv) lines of subscribers"
@@ -52,5 +53,5 @@ Next, in $newsletter:
     dray status                     counts and totals
     dray show ID                    everything about one job
     dray config                     what is in force, and where it comes from
-    less queue.yaml jobs/           the configuration; the handlers are in examples/newsletter/jobs
+    less queue.yaml                 the configuration; the handlers: examples/newsletter/jobs
 TEXT
