@@ -152,15 +152,16 @@ static void *worker_main(void *arg)
             bare->failed = 1;
             break;
         }
-        pthread_mutex_unlock(&bare->mutex);
-        for (int i = 0; i < n; i++)
-            tally_hit(&bare->tally);
-        pthread_mutex_lock(&bare->mutex);
-        if (n > 0)
-            continue;
-        if (bare->closed)
+        if (n > 0) {
+            pthread_mutex_unlock(&bare->mutex);
+            for (int i = 0; i < n; i++)
+                tally_hit(&bare->tally);
+            pthread_mutex_lock(&bare->mutex);
+        } else if (bare->closed) {
             break;
-        pthread_cond_wait(&bare->work, &bare->mutex);
+        } else {
+            pthread_cond_wait(&bare->work, &bare->mutex); /* held since the look that found none */
+        }
     }
     pthread_mutex_unlock(&bare->mutex);
     return NULL;
