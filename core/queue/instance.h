@@ -42,6 +42,7 @@ struct dray {
     int leading;
     int waiting_alone; /* how many wait for `led` */
     struct inbox inbox;
+    struct batch batch; /* large: one for all turns, as there is one turn at a time */
     struct handlers handlers;
     struct worker *worker; /* NULL: none */
     int closing;

@@ -42,6 +42,25 @@ struct dray_attempt *list_take(struct attempt_list *list)
     return attempt;
 }
 
+void list_add_first(struct attempt_list *list, struct dray_attempt *attempt)
+{
+    attempt->next = list->first;
+    if (!list->first)
+        list->last = &attempt->next;
+    list->first = attempt;
+    list->n++;
+}
+
+void list_move(struct attempt_list *list, struct attempt_list *from)
+{
+    if (!from->first)
+        return;
+    *list->last = from->first;
+    list->last = from->last;
+    list->n += from->n;
+    list_init(from);
+}
+
 void inbox_init(struct inbox *inbox)
 {
     inbox->groups = NULL;
@@ -108,7 +127,9 @@ static void batch_init(struct dray *dray, struct batch *b)
 {
     uint32_t most = dray->store->driver.max_batch;
     store_call_init(&b->call, &b->error, dray->budget_ms);
-    b->error = (struct dray_error)DRAY_ERROR_INIT;
+    b->error.size = (uint32_t)sizeof(b->error);
+    b->error.code = DRAY_OK;
+    b->error.text[0] = 0;
     memset(&b->turn, 0, sizeof(b->turn));
     b->turn.size = (uint32_t)sizeof(b->turn);
     b->turn.settle = b->settle;
@@ -171,26 +192,26 @@ static void pass_the_lead(struct dray *dray)
 
 void turn_lead(struct dray *dray, uint32_t room)
 {
-    struct batch b;
-    batch_init(dray, &b);
-    collect_outcomes(&dray->inbox, &b);
-    collect_groups(&dray->inbox, &b);
-    collect_renewals(&dray->inbox, &b);
-    if (dray->worker && worker_ask(dray->worker, &b, room))
-        b.turn.reserve = &b.reserve;
-    if (!b.turn.nsettle && !b.turn.npush && !b.turn.nextend && !b.turn.reserve)
+    struct batch *b = &dray->batch;
+    batch_init(dray, b);
+    collect_outcomes(&dray->inbox, b);
+    collect_groups(&dray->inbox, b);
+    collect_renewals(&dray->inbox, b);
+    if (dray->worker && worker_ask(dray->worker, b, room))
+        b->turn.reserve = &b->reserve;
+    if (!b->turn.nsettle && !b->turn.npush && !b->turn.nextend && !b->turn.reserve)
         return;
-    b.before_ms = dray->worker ? clock_mono_ms(dray->clock) : 0;
+    b->before_ms = b->turn.reserve || b->turn.nextend ? clock_mono_ms(dray->clock) : 0;
     if (dray->quick) {
-        store_turn(dray->store, &b.call, &b.turn);
+        store_turn(dray->store, &b->call, &b->turn);
     } else {
         dray->leading = 1;
         pthread_mutex_unlock(&dray->lock);
-        store_turn(dray->store, &b.call, &b.turn);
+        store_turn(dray->store, &b->call, &b->turn);
         pthread_mutex_lock(&dray->lock);
         dray->leading = 0;
     }
-    answer_batch(dray, &b);
+    answer_batch(dray, b);
     pass_the_lead(dray);
 }
 

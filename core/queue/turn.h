@@ -51,9 +51,12 @@ void inbox_init(struct inbox *inbox);
 /* An intrusive list of attempts through attempt->next. */
 void list_init(struct attempt_list *list);
 void list_add(struct attempt_list *list, struct dray_attempt *attempt);
+void list_add_first(struct attempt_list *list, struct dray_attempt *attempt);
 struct dray_attempt *list_take(struct attempt_list *list);
+/* All of `from`, which is empty then, behind what is in `list`. */
+void list_move(struct attempt_list *list, struct attempt_list *from);
 
-/* Everything of one turn, on the leader's stack. */
+/* Everything of the turn under way; it belongs to its leader. */
 struct batch {
     struct dray_call call; /* first: the sinks get back from it to here */
     struct dray_error error;

@@ -35,6 +35,10 @@ uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
         return 0;
     uint32_t free_hands = room + w->idle;
     uint32_t prefetch = w->prefetch == UINT32_MAX ? auto_prefetch(w, limit) : w->prefetch;
+    /* On a quick store an executor looks for itself, many jobs at a time; a dispatcher that looks
+       for it at each push only holds up the lock. */
+    if (w->dray->quick && !room)
+        prefetch = 0;
     uint32_t want = free_hands + prefetch;
     want = want > w->ring.n ? want - w->ring.n : 0;
     if (w->max_jobs) {
@@ -49,19 +53,21 @@ uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
 /* The sinks of a turn cannot fail, so every attempt is at hand before the call. */
 static uint32_t prepare_spare(struct worker *w, struct batch *b, uint32_t want)
 {
+    if (want)
+        list_move(&b->spare, &w->spare);
     while (b->spare.n < want) {
-        struct dray_attempt *a = list_take(&w->spare);
-        if (!a && !(a = attempt_new(w->dray)))
-            break;
+        struct dray_attempt *a = attempt_new(w->dray);
+        if (!a)
+            return b->spare.n;
         list_add(&b->spare, a);
     }
-    return b->spare.n;
+    return want;
 }
 
 static void take_job(struct dray_call *call, const struct dray_job *job)
 {
     struct batch *b = (struct batch *)(void *)call;
-    struct dray_attempt *a = list_take(&b->spare);
+    struct dray_attempt *a = b->taken.n < b->reserve.max ? list_take(&b->spare) : NULL;
     if (!a)
         return; /* more than was asked for: the lease expires, as nobody will renew it */
     attempt_fill(a, job);
@@ -83,8 +89,10 @@ uint32_t worker_ask(struct worker *w, struct batch *b, uint32_t room)
     if (!want && !sweep)
         return 0;
     uint64_t nonce = w->replay_nonce ? w->replay_nonce : fresh_nonce();
-    if (!nonce)
+    if (!nonce) {
+        list_move(&w->spare, &b->spare);
         return 0;
+    }
     const struct config_keep *keep = &w->dray->config->keep;
     b->reserve = (struct dray_reserve){
         .size = (uint32_t)sizeof(b->reserve),
@@ -227,6 +235,5 @@ void worker_take(struct worker *w, struct batch *b)
         while ((a = list_take(&b->taken)))
             take_one(w, a, b->before_ms);
     }
-    while ((a = list_take(&b->spare)))
-        list_add(&w->spare, a);
+    list_move(&w->spare, &b->spare);
 }

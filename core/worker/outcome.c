@@ -22,7 +22,7 @@ void worker_drop(struct worker *w, struct dray_attempt *a)
     w->nheld--;
     attempt_reset(a);
     if (w->spare.n < TURN_MAX)
-        list_add(&w->spare, a);
+        list_add_first(&w->spare, a); /* still in the cache: the next to be used */
     else
         attempt_free(a);
 }
