@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "model.h"
+#include "trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,6 +325,8 @@ static void step_work(struct history *h)
         h->doing = "single calls";
         call_one_by_one(h, &work);
     }
+    if (h->plan->trace)
+        trace_turn(h->step, turn, &h->subject.shown);
     judge_work(h, &work);
 }
 
@@ -351,6 +354,9 @@ static void step_change(struct history *h)
         return; /* the look may not have happened */
     h->doing = "a change";
     int32_t answer = subject_change(&h->subject, what, queue, id, flags);
+    if (h->plan->trace)
+        trace_line(
+            h->step, "change %u of %s/%s, flags %u: %s", what, queue, id, flags, code_name(answer));
     if (!excused(h, answer) && !model_change(&h->model, what, queue, id, flags, answer))
         violated(h, h->model.why);
 }
@@ -364,6 +370,8 @@ static void step_queue(struct history *h)
 
     h->doing = "a change of a queue";
     int32_t answer = subject_change(&h->subject, what, queue, NULL, 0);
+    if (h->plan->trace)
+        trace_line(h->step, "change %u of queue %s: %s", what, queue, code_name(answer));
     if (!excused(h, answer) && !model_change(&h->model, what, queue, NULL, 0, answer))
         violated(h, h->model.why);
 }
@@ -374,6 +382,8 @@ static void step_clock(struct history *h)
 
     subject_advance(&h->subject, ms);
     model_advance(&h->model, ms);
+    if (h->plan->trace)
+        trace_line(h->step, "%lld ms pass", (long long)ms);
 }
 
 static void compare(struct history *h)

@@ -16,6 +16,7 @@ struct history_plan {
     uint32_t steps;
     uint64_t fail_from; /* this allocation fails, counted from 1; 0: none */
     int fail_on;        /* and all later ones, until the history is over */
+    int trace;          /* tell each step on standard output */
 };
 
 /* Plays one history on a fresh store. On a violation `failure` tells seed, step and what was wrong;

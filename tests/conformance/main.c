@@ -23,19 +23,21 @@ struct run {
     const char *caught; /* a clause that must fail, or NULL */
     uint64_t seed;
     uint32_t histories, steps, faults;
-    int verbose;
+    int trace;
     unsigned held, failed, missing, caught_count;
 };
 
 static const char usage[] =
     "usage: conformance DRIVER.so [-o NAME=VALUE]... [--only CLAUSE] [--quick]\n"
-    "                   [--seed N] [--histories N] [--steps N] [--caught CLAUSE]\n"
+    "                   [--seed N] [--histories N] [--steps N] [--trace]\n"
+    "                   [--caught CLAUSE]\n"
     "  -o NAME=VALUE   an option of the driver; {tmp} in it is a fresh folder for each store\n"
     "  --only CLAUSE   this clause alone; the random ones are called history and faults\n"
     "  --quick         fewer random histories and failing allocations\n"
     "  --seed N        where the random histories begin; a failure tells its own\n"
     "  --histories N   how many of them\n"
     "  --steps N       how long each is\n"
+    "  --trace         tell each step of the random histories\n"
     "  --caught CLAUSE succeed if a check of this clause fails: for drivers broken on purpose\n";
 
 void check_fail(struct check *check, const char *file, int line, const char *fmt, ...)
@@ -145,7 +147,8 @@ static void run_random(struct run *run)
     struct history_plan plan = {.driver = run->driver,
         .settings = run->settings,
         .nsettings = run->nsettings,
-        .steps = run->steps};
+        .steps = run->steps,
+        .trace = run->trace};
 
     if (!run->only || strcmp(run->only, "history") == 0) {
         uint32_t n = 0;
@@ -220,6 +223,8 @@ static const char *parse(struct run *run, int argc, char **argv)
         if (strcmp(argv[i], "--quick") == 0) {
             run->histories = 4;
             run->faults = 60;
+        } else if (strcmp(argv[i], "--trace") == 0) {
+            run->trace = 1;
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];
         } else if (i + 1 >= argc || !parse_pair(run, argv[i], argv[i + 1])) {
