@@ -43,38 +43,26 @@ void check_fail(struct check *check, const char *file, int line, const char *fmt
 /* The name of a code; static. */
 const char *code_name(int32_t code);
 
+/* Each notes a failure; 0 if there is one. */
+int check_holds(struct check *check, int holds, const char *file, int line, const char *text);
+int check_code(
+    struct check *check, int32_t got, int32_t wanted, const char *file, int line, const char *text);
+int check_number(struct check *check, long long got, long long wanted, const char *file, int line,
+    const char *text);
+
+/* The check ends at its first failure, also at one that a function it called has met. */
 #define EXPECT(check, condition)                                                                   \
-    do {                                                                                           \
-        if ((check)->failure[0])                                                                   \
-            return;                                                                                \
-        if (!(condition)) {                                                                        \
-            check_fail(check, __FILE__, __LINE__, "not so: %s", #condition);                       \
-            return;                                                                                \
-        }                                                                                          \
-    } while (0)
+    if ((check)->failure[0] ||                                                                     \
+        !check_holds((check), (condition) != 0, __FILE__, __LINE__, #condition))                   \
+    return
 
 #define EXPECT_CODE(check, call, wanted)                                                           \
-    do {                                                                                           \
-        if ((check)->failure[0])                                                                   \
-            return;                                                                                \
-        int32_t expect_got = (call);                                                               \
-        if (expect_got != (wanted)) {                                                              \
-            check_fail(check, __FILE__, __LINE__, "%s answers %s, not %s (%s)", #call,             \
-                code_name(expect_got), code_name(wanted), (check)->subject.error.text);            \
-            return;                                                                                \
-        }                                                                                          \
-    } while (0)
+    if ((check)->failure[0] || !check_code((check), (call), (wanted), __FILE__, __LINE__, #call))  \
+    return
 
 #define EXPECT_NUMBER(check, value, wanted)                                                        \
-    do {                                                                                           \
-        if ((check)->failure[0])                                                                   \
-            return;                                                                                \
-        long long expect_got = (long long)(value), expect_want = (long long)(wanted);              \
-        if (expect_got != expect_want) {                                                           \
-            check_fail(check, __FILE__, __LINE__, "%s is %lld, not %lld", #value, expect_got,      \
-                expect_want);                                                                      \
-            return;                                                                                \
-        }                                                                                          \
-    } while (0)
+    if ((check)->failure[0] || !check_number((check), (long long)(value), (long long)(wanted),     \
+                                   __FILE__, __LINE__, #value))                                    \
+    return
 
 #endif

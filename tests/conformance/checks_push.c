@@ -207,17 +207,14 @@ static void duplicate(struct check *check)
     EXPECT_CODE(check, answers[0], DRAY_DUPLICATE);
     EXPECT(check, strcmp(holders[0], "a") == 0);
     /* Active still holds it, gone does not. */
-    struct dray_lease lease = lease_of(&(struct dray_job){0}, 0);
     struct dray_job job = subject_take(s, 1000);
     EXPECT(check, str_is(job.id, "a") && str_is(job.unique, "k"));
     EXPECT_CODE(check, subject_push_one(s, jobs[1]), DRAY_DUPLICATE);
-    lease = lease_of(&job, DRAY_VERDICT_DONE);
-    EXPECT_CODE(check, subject_settle(s, lease), DRAY_OK);
+    EXPECT_CODE(check, subject_settle(s, lease_of(&job, DRAY_VERDICT_DONE)), DRAY_OK);
     EXPECT_CODE(check, subject_push_one(s, jobs[1]), DRAY_OK);
     /* A dead job does not hold it either. */
     job = subject_take(s, 1000);
-    lease = lease_of(&job, DRAY_VERDICT_BURY);
-    EXPECT_CODE(check, subject_settle(s, lease), DRAY_OK);
+    EXPECT_CODE(check, subject_settle(s, lease_of(&job, DRAY_VERDICT_BURY)), DRAY_OK);
     jobs[0].id = str("c");
     EXPECT_CODE(check, subject_push_one(s, jobs[0]), DRAY_OK);
 }

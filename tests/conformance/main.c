@@ -10,7 +10,6 @@
 #include "faults.h"
 #include "history.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,39 +38,6 @@ static const char usage[] =
     "  --steps N       how long each is\n"
     "  --trace         tell each step of the random histories\n"
     "  --caught CLAUSE succeed if a check of this clause fails: for drivers broken on purpose\n";
-
-void check_fail(struct check *check, const char *file, int line, const char *fmt, ...)
-{
-    va_list args;
-    const char *slash = strrchr(file, '/');
-    int len =
-        snprintf(check->failure, sizeof(check->failure), "%s:%d: ", slash ? slash + 1 : file, line);
-
-    va_start(args, fmt);
-    vsnprintf(check->failure + len, sizeof(check->failure) - (size_t)len, fmt, args);
-    va_end(args);
-}
-
-const char *code_name(int32_t code)
-{
-    static const struct {
-        int32_t code;
-        const char *name;
-    } names[] = {{DRAY_OK, "ok"}, {DRAY_EXISTS, "exists"}, {DRAY_DUPLICATE, "duplicate"},
-        {DRAY_CONFLICT, "conflict"}, {DRAY_STALE, "stale"}, {DRAY_NOTFOUND, "not found"},
-        {DRAY_CANCELLED, "cancelled"}, {DRAY_FAILED, "failed"}, {DRAY_EMPTY, "empty"},
-        {DRAY_BUSY, "busy"}, {DRAY_FULL, "full"}, {DRAY_LIMIT, "limit"}, {DRAY_INVALID, "invalid"},
-        {DRAY_UNSUPPORTED, "unsupported"}, {DRAY_CLOSED, "closed"}, {DRAY_FORKED, "forked"},
-        {DRAY_NOMEM, "out of memory"}, {DRAY_UNREACHABLE, "unreachable"}, {DRAY_DENIED, "denied"},
-        {DRAY_IO, "i/o error"}, {DRAY_CONFIG, "configuration"}, {DRAY_UNKNOWN, "unknown"},
-        {DRAY_POISONED, "poisoned"}, {DRAY_CORRUPT, "corrupt"}};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (names[i].code == code)
-            return names[i].name;
-    }
-    return "a code that does not exist";
-}
 
 /* What the driver offers, as the bits of check.h. */
 static uint64_t offers(const struct dray_driver *driver)

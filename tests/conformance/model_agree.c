@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+static int number_differs(struct model *model, const struct model_job *job, const char *field,
+    long long got, long long want)
+{
+    if (got == want)
+        return 0;
+    snprintf(model->why, sizeof(model->why), "%s: %s is %lld, not %lld", job->id, field, got, want);
+    return 1;
+}
+
 #define DIFFER(field, got, want)                                                                   \
-    do {                                                                                           \
-        long long differ_got = (long long)(got), differ_want = (long long)(want);                  \
-        if (differ_got != differ_want) {                                                           \
-            snprintf(model->why, sizeof(model->why), "%s: " field " is %lld, not %lld", job->id,   \
-                differ_got, differ_want);                                                          \
-            return 0;                                                                              \
-        }                                                                                          \
-    } while (0)
+    if (number_differs(model, job, (field), (long long)(got), (long long)(want)))                  \
+    return 0
 
 static int text_differs(struct model *model, const struct model_job *job, const char *field,
     struct dray_str got, const char *want)

@@ -65,6 +65,9 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
 }
 
 static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
+    DRAY_PRINTF(4, 5);
+
+static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
 {
     va_list args;
 
