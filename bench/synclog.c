@@ -204,6 +204,7 @@ static void *direct_resize(const struct dray_host *host, void *block, size_t siz
     return NULL;
 }
 
+DRAY_PRINTF(4, 5)
 static int32_t direct_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
 {
     call->error->code = code;

@@ -107,10 +107,12 @@ static int spawn(pid_t *pid, char *const argv[], char *const envp[], int in, int
 }
 
 /* Without a descriptor for it a child cannot be waited for with a time limit, so it ends at once.
- */
+   Unless it has, and was reaped behind our back: then its number may be another's by now. */
 static const char *abandon(struct child *child)
 {
     int sys = errno;
+    if (sys == ESRCH)
+        return CHILD_LOST;
     child_signal(child, SIGKILL);
     while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
         ;

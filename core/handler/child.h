@@ -16,6 +16,11 @@ struct child {
     int out, err; /* its standard output and error, non-blocking; -1 once closed */
 };
 
+/* What people are told when somebody else has reaped the child. */
+#define CHILD_LOST                                                                                 \
+    "its exit status is lost: the program around the worker ignores SIGCHLD or waits for any "     \
+    "child"
+
 /* Starts argv[0], with `input` as its standard input. NULL, or what failed as a static phrase;
    errno says why. */
 const char *child_start(struct child *child, char *const argv[], char *const envp[],

@@ -203,9 +203,7 @@ static void judge(struct run *run, const struct child_end *end, struct command_o
     outcome->timed_out = run->timed_out;
     outcome->cancelled = run->cancelled;
     if (end->lost) {
-        say(outcome, COMMAND_FAILED,
-            "its exit status is lost: the program around the worker ignores SIGCHLD or waits for "
-            "any child");
+        say(outcome, COMMAND_FAILED, "%s", CHILD_LOST);
     } else if (run->timed_out) {
         /* Whatever it says: many programs exit with 0 when they are told to stop. */
         say(outcome, COMMAND_FAILED, "timed out after %s",

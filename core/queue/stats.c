@@ -260,7 +260,7 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
     code = dray_stats(dray, NULL, &stats, &own);
     if (code == DRAY_UNSUPPORTED)
         return error_copy(error, &own);
-    if (code != DRAY_OK) {
+    if (code != DRAY_OK || !stats) {
         find(out, DRAY_HEALTH_CRITICAL, "the backend does not answer: %.200s", own.text);
         return DRAY_OK;
     }

@@ -114,6 +114,7 @@ int dray_attempt_result(struct dray_attempt *a, const char *json)
 
 /* Keeps the last bytes of the error, as clean UTF-8. Without memory there is no text; the verdict
    stands all the same. */
+DRAY_PRINTF(2, 0)
 static void say_error(struct dray_attempt *a, const char *fmt, va_list args)
 {
     char *text = NULL;

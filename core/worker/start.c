@@ -32,10 +32,10 @@ static int take_queues(
         if (why)
             return error_set(
                 error, DRAY_INVALID, 0, "the queue %s %s", names[i] ? names[i] : "", why);
-        char *copy = strdup(names[i]);
-        if (!copy)
+        w->queues[w->nqueues] = (struct dray_str){.data = strdup(names[i])};
+        if (!w->queues[w->nqueues].data)
             return error_set(error, DRAY_NOMEM, 0, "out of memory");
-        w->queues[w->nqueues++] = str_from(copy);
+        w->queues[w->nqueues++].len = strlen(names[i]);
     }
     return DRAY_OK;
 }

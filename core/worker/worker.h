@@ -197,7 +197,8 @@ void worker_drop(struct worker *worker, struct dray_attempt *attempt);
 
 /* ---- executor.c ---- */
 
-void *executor_main(void *executor);
+/* What its thread runs; `arg` is the executor. */
+void *executor_main(void *arg);
 
 /* Starts an executor's thread; 0 if the system gives none. */
 int executor_start(struct worker *worker);
@@ -207,7 +208,8 @@ void executor_run(struct executor *executor);
 
 /* ---- keeper.c ---- */
 
-void *keeper_main(void *worker);
+/* What its thread runs; `arg` is the worker. */
+void *keeper_main(void *arg);
 
 /* Makes the keeper look around now, or not later than the clock shows `until_ms`. */
 void keeper_nudge(struct worker *worker);
