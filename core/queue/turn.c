@@ -151,7 +151,7 @@ static void answer_groups(struct dray *dray, struct batch *b)
         struct group *g = b->group[i];
         if (g->push.code != DRAY_OK && g->push.code != DRAY_EXISTS && g->error)
             error_copy(g->error, &b->error);
-        if (dray->worker && g->push.code == DRAY_OK)
+        if (dray->worker && (g->push.code == DRAY_OK || g->push.code == DRAY_EXISTS))
             worker_notice(dray->worker, g->soonest_ms);
         int sleeping = g->sleeping;
         if (sleeping)
