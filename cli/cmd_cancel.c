@@ -2,19 +2,14 @@
 #include "cli.h"
 #include "verbs.h"
 
-#include <stddef.h>
-
 struct cancel_values {
     const char *queue;
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct cancel_values, queue),
-        .meta = "NAME",
-        .help = "the queue that has them (else all are searched)"},
-    {.name = NULL},
+    OPT_TEXT(struct cancel_values, queue, "queue", "NAME",
+        "the queue that has them (else all are searched)"),
+    OPT_END,
 };
 
 static int cancel_one(struct cli *cli, const char *id, struct dray_error *error)
@@ -37,7 +32,7 @@ static int run(struct cli *cli)
 
 const struct verb verb_cancel = {
     .name = "cancel",
-    .summary = "a waiting job becomes dead as \"cancelled\", a running one is told to stop",
+    .summary = "a waiting job becomes dead, a running one is told to stop",
     .words = "ID...",
     .min_words = 1,
     .max_words = SIZE_MAX,

@@ -2,24 +2,17 @@
 #include "cli.h"
 #include "verbs.h"
 
-#include <stddef.h>
-
 struct delete_values {
     const char *queue;
     int force;
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct delete_values, queue),
-        .meta = "NAME",
-        .help = "the queue that has them (else all are searched)"},
-    {.name = "force",
-        .kind = OPTION_FLAG,
-        .offset = offsetof(struct delete_values, force),
-        .help = "a running job too: its handler goes on, its outcome is dropped"},
-    {.name = NULL},
+    OPT_TEXT(struct delete_values, queue, "queue", "NAME",
+        "the queue that has them (else all are searched)"),
+    OPT_FLAG(struct delete_values, force, "force",
+        "a running job too: its handler goes on, its outcome is dropped"),
+    OPT_END,
 };
 
 static int delete_one(struct cli *cli, const char *id, struct dray_error *error)

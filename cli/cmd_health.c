@@ -71,7 +71,7 @@ static int run(struct cli *cli)
 
 const struct verb verb_health = {
     .name = "health",
-    .summary = "is somebody consuming, and fast enough?",
+    .summary = "whether somebody consumes, and fast enough",
     .words = "",
     .usage_status = EXIT_HEALTH_USAGE,
     .notes = "Exit status: 0 consuming; 1 slow, blocked, paused or past a threshold of "

@@ -7,7 +7,6 @@
 #include <dray/text.h>
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,33 +19,14 @@ struct list_values {
 };
 
 static const struct option options[] = {
-    {.name = "state",
-        .kind = OPTION_LIST,
-        .offset = offsetof(struct list_values, states),
-        .meta = "STATE",
-        .help = "ready, delayed, active, dead or done; repeatable"},
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct list_values, queue),
-        .meta = "NAME",
-        .help = "of one queue"},
-    {.name = "type",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct list_values, type),
-        .meta = "TYPE",
-        .help = "of one type"},
-    {.name = "limit",
-        .kind = OPTION_NUMBER,
-        .offset = offsetof(struct list_values, limit),
-        .meta = "N",
-        .help = "at most so many",
-        .min = 1},
-    {.name = "since",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct list_values, since),
-        .meta = "WHEN",
-        .help = "pushed since a time, or since so long ago (1h)"},
-    {.name = NULL},
+    OPT_LIST(struct list_values, states, "state", "STATE",
+        "ready, delayed, active, dead or done; repeatable"),
+    OPT_TEXT(struct list_values, queue, "queue", "NAME", "of one queue"),
+    OPT_TEXT(struct list_values, type, "type", "TYPE", "of one type"),
+    OPT_NUMBER(struct list_values, limit, "limit", "N", "at most so many", 1, 0),
+    OPT_TEXT(struct list_values, since, "since", "WHEN",
+        "pushed since a time, or since so long ago (1h)"),
+    OPT_END,
 };
 
 static const char *const headings[] = {

@@ -4,7 +4,6 @@
 #include "verbs.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,27 +20,12 @@ struct purge_values {
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct purge_values, queue),
-        .meta = "NAME",
-        .help = "of one queue"},
-    {.name = "state",
-        .kind = OPTION_CHOICE,
-        .offset = offsetof(struct purge_values, state),
-        .meta = "STATE",
-        .help = "ready, delayed, dead or done",
-        .words = states},
-    {.name = "type",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct purge_values, type),
-        .meta = "TYPE",
-        .help = "of one type"},
-    {.name = "yes",
-        .kind = OPTION_FLAG,
-        .offset = offsetof(struct purge_values, yes),
-        .help = "do not ask"},
-    {.name = NULL},
+    OPT_TEXT(struct purge_values, queue, "queue", "NAME", "of one queue"),
+    OPT_CHOICE(
+        struct purge_values, state, "state", "STATE", "ready, delayed, dead or done", states),
+    OPT_TEXT(struct purge_values, type, "type", "TYPE", "of one type"),
+    OPT_FLAG(struct purge_values, yes, "yes", "do not ask"),
+    OPT_END,
 };
 
 static int count_job(const struct dray_job_info *job, void *user)

@@ -9,7 +9,6 @@
 #include <dray/text.h>
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,24 +28,22 @@ struct push_values {
     struct option_number max_attempts;
 };
 
-#define AT(member) offsetof(struct push_values, member)
-
 static const struct option options[] = {
-    {"queue", 0, OPTION_TEXT, AT(queue), "NAME", "into this queue", 0, 0, NULL},
-    {"delay", 0, OPTION_DURATION, AT(delay), "D", "run it after so long: 90s, 5m, 1h", 0, 0, NULL},
-    {"at", 0, OPTION_TEXT, AT(at), "TIME", "run it at 2026-12-01T09:00:00Z", 0, 0, NULL},
-    {"priority", 0, OPTION_NUMBER, AT(priority), "0-9", "0 is first; 5 if not given", 0, 9, NULL},
-    {"max-attempts", 0, OPTION_NUMBER, AT(max_attempts), "N", "give up after so many", 1,
-        UINT32_MAX, NULL},
-    {"timeout", 0, OPTION_DURATION, AT(timeout), "D", "how long it may run", 0, 0, NULL},
-    {"unique", 0, OPTION_OPTIONAL, AT(unique), "KEY",
-        "not if such a job (same payload, or same KEY) has not ended", 0, 0, NULL},
-    {"id", 0, OPTION_TEXT, AT(id), "ID", "its id; pushing the same job again is safe", 0, 0, NULL},
-    {"name", 0, OPTION_TEXT, AT(name), "TEXT", "for people", 0, 0, NULL},
-    {"group", 0, OPTION_TEXT, AT(group), "KEY", "for limits per key", 0, 0, NULL},
-    {"lines", 0, OPTION_OPTIONAL, AT(lines), "FILE",
-        "a job a line, keys as these options; all or none", 0, 0, NULL},
-    {NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL},
+    OPT_TEXT(struct push_values, queue, "queue", "NAME", "into this queue"),
+    OPT_DURATION(struct push_values, delay, "delay", "D", "run it after so long: 90s, 5m, 1h"),
+    OPT_TEXT(struct push_values, at, "at", "TIME", "run it at 2026-12-01T09:00:00Z"),
+    OPT_NUMBER(struct push_values, priority, "priority", "0-9", "0 is first; 5 if not given", 0, 9),
+    OPT_NUMBER(struct push_values, max_attempts, "max-attempts", "N", "give up after so many", 1,
+        UINT32_MAX),
+    OPT_DURATION(struct push_values, timeout, "timeout", "D", "how long it may run"),
+    OPT_OPTIONAL(struct push_values, unique, "unique", "KEY",
+        "not if such a job (same payload, or same KEY) has not ended"),
+    OPT_TEXT(struct push_values, id, "id", "ID", "its id; pushing the same job again is safe"),
+    OPT_TEXT(struct push_values, name, "name", "TEXT", "for people"),
+    OPT_TEXT(struct push_values, group, "group", "KEY", "for limits per key"),
+    OPT_OPTIONAL(struct push_values, lines, "lines", "FILE",
+        "a job a line, keys as these options; all or none"),
+    OPT_END,
 };
 
 /* Where jobs run in the pushing process the handlers are needed; elsewhere they are not even

@@ -2,8 +2,6 @@
 #include "cli.h"
 #include "verbs.h"
 
-#include <stddef.h>
-
 struct retry_values {
     const char *queue;
     const char *type;
@@ -11,21 +9,10 @@ struct retry_values {
 };
 
 static const struct option options[] = {
-    {.name = "all",
-        .kind = OPTION_FLAG,
-        .offset = offsetof(struct retry_values, all),
-        .help = "all dead jobs"},
-    {.name = "type",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct retry_values, type),
-        .meta = "TYPE",
-        .help = "with --all: of one type"},
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct retry_values, queue),
-        .meta = "NAME",
-        .help = "of one queue"},
-    {.name = NULL},
+    OPT_FLAG(struct retry_values, all, "all", "all dead jobs"),
+    OPT_TEXT(struct retry_values, type, "type", "TYPE", "with --all: of one type"),
+    OPT_TEXT(struct retry_values, queue, "queue", "NAME", "of one queue"),
+    OPT_END,
 };
 
 static int retry_one(struct cli *cli, const char *id, struct dray_error *error)

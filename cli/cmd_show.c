@@ -7,7 +7,6 @@
 #include <dray/text.h>
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +15,9 @@ struct show_values {
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct show_values, queue),
-        .meta = "NAME",
-        .help = "the queue that has it (else all are searched)"},
-    {.name = NULL},
+    OPT_TEXT(struct show_values, queue, "queue", "NAME",
+        "the queue that has it (else all are searched)"),
+    OPT_END,
 };
 
 static void line(const struct cli *cli, const char *key, const char *value)

@@ -7,7 +7,6 @@
 #include <dray/text.h>
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,21 +20,11 @@ struct status_values {
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct status_values, queue),
-        .meta = "NAME",
-        .help = "of one queue"},
-    {.name = "watch",
-        .kind = OPTION_OPTIONAL,
-        .offset = offsetof(struct status_values, watch),
-        .meta = "EVERY",
-        .help = "again and again, every two seconds if not said"},
-    {.name = "reset",
-        .kind = OPTION_FLAG,
-        .offset = offsetof(struct status_values, reset),
-        .help = "set the totals to zero, after showing them"},
-    {.name = NULL},
+    OPT_TEXT(struct status_values, queue, "queue", "NAME", "of one queue"),
+    OPT_OPTIONAL(struct status_values, watch, "watch", "EVERY",
+        "again and again, every two seconds if not said"),
+    OPT_FLAG(struct status_values, reset, "reset", "set the totals to zero, after showing them"),
+    OPT_END,
 };
 
 static void queue_json(struct json_out *out, const struct dray_queue_stats *queue)

@@ -2,19 +2,13 @@
 #include "cli.h"
 #include "verbs.h"
 
-#include <stddef.h>
-
 struct sweep_values {
     const char *queue;
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct sweep_values, queue),
-        .meta = "NAME",
-        .help = "of one queue"},
-    {.name = NULL},
+    OPT_TEXT(struct sweep_values, queue, "queue", "NAME", "of one queue"),
+    OPT_END,
 };
 
 static int run(struct cli *cli)

@@ -7,7 +7,6 @@
 
 #include <dray/text.h>
 
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +15,9 @@ struct why_values {
 };
 
 static const struct option options[] = {
-    {.name = "queue",
-        .kind = OPTION_TEXT,
-        .offset = offsetof(struct why_values, queue),
-        .meta = "NAME",
-        .help = "the queue that has it (else all are searched)"},
-    {.name = NULL},
+    OPT_TEXT(
+        struct why_values, queue, "queue", "NAME", "the queue that has it (else all are searched)"),
+    OPT_END,
 };
 
 #define SENTENCE_SIZE 1024

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,30 +29,27 @@ struct work_values {
     int fail_on_error;
 };
 
-#define AT(member) offsetof(struct work_values, member)
-
 static const char *const isolations[] = {"thread", "process", NULL};
 static const char *const logs[] = {"text", "json", NULL};
 
 static const struct option options[] = {
-    {"until-empty", 0, OPTION_FLAG, AT(until_empty), NULL,
-        "stop when nothing is ready, running or waiting for a retry", 0, 0, NULL},
-    {"once", 0, OPTION_FLAG, AT(once), NULL, "one job; status 4 if none is ready", 0, 0, NULL},
-    {"queue", 0, OPTION_LIST, AT(queues), "NAME", "repeatable, in order of preference", 0, 0, NULL},
-    {"concurrency", 0, OPTION_NUMBER, AT(concurrency), "N", "jobs at a time", 1, 4096, NULL},
-    {"max-jobs", 0, OPTION_NUMBER, AT(max_jobs), "N", "stop after so many", 1, 0, NULL},
-    {"timeout", 0, OPTION_DURATION, AT(timeout), "D", "stop after so long", 0, 0, NULL},
-    {"delay", 0, OPTION_DURATION, AT(delay), "D", "pause between two jobs", 0, 0, NULL},
-    {"isolation", 0, OPTION_CHOICE, AT(isolation), "HOW", "thread or process", 0, 0, isolations},
-    {"shutdown-timeout", 0, OPTION_DURATION, AT(shutdown_timeout), "D",
-        "how long running jobs may take to end", 0, 0, NULL},
-    {"poll-interval", 0, OPTION_DURATION, AT(poll_interval), "D",
-        "between two looks, for drivers that cannot notify", 0, 0, NULL},
-    {"prefetch", 0, OPTION_NUMBER, AT(prefetch), "N", "jobs reserved ahead", 0, 4096, NULL},
-    {"fail-on-error", 0, OPTION_FLAG, AT(fail_on_error), NULL, "status 1 if a job failed", 0, 0,
-        NULL},
-    {"log", 0, OPTION_CHOICE, AT(log), "HOW", "text, or json: an event a line", 0, 0, logs},
-    {NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL},
+    OPT_FLAG(struct work_values, until_empty, "until-empty",
+        "stop when nothing is ready, running or waiting for a retry"),
+    OPT_FLAG(struct work_values, once, "once", "one job; status 4 if none is ready"),
+    OPT_LIST(struct work_values, queues, "queue", "NAME", "repeatable, in order of preference"),
+    OPT_NUMBER(struct work_values, concurrency, "concurrency", "N", "jobs at a time", 1, 1024),
+    OPT_NUMBER(struct work_values, max_jobs, "max-jobs", "N", "stop after so many", 1, 0),
+    OPT_DURATION(struct work_values, timeout, "timeout", "D", "stop after so long"),
+    OPT_DURATION(struct work_values, delay, "delay", "D", "pause between two jobs"),
+    OPT_CHOICE(struct work_values, isolation, "isolation", "HOW", "thread or process", isolations),
+    OPT_DURATION(struct work_values, shutdown_timeout, "shutdown-timeout", "D",
+        "how long running jobs may take to end"),
+    OPT_DURATION(struct work_values, poll_interval, "poll-interval", "D",
+        "between two looks, for drivers that cannot notify"),
+    OPT_NUMBER(struct work_values, prefetch, "prefetch", "N", "jobs reserved ahead", 0, 10000),
+    OPT_FLAG(struct work_values, fail_on_error, "fail-on-error", "status 1 if a job failed"),
+    OPT_CHOICE(struct work_values, log, "log", "HOW", "text, or json: an event a line", logs),
+    OPT_END,
 };
 
 /* Flags whose zero means something go in as settings: zero in an option struct is "not given". */

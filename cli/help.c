@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +47,9 @@ void help_all(struct cli *cli)
 
 void help_verb(const struct verb *verb)
 {
-    printf("Usage: dray %s%s%s%s\n\n%s\n", verb->name, verb->options ? " [options]" : "",
-        verb->words[0] ? " " : "", verb->words, verb->summary);
+    printf("Usage: dray %s%s%s%s\n\n", verb->name, verb->options ? " [options]" : "",
+        verb->words[0] ? " " : "", verb->words);
+    printf("%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
     if (verb->notes)
         printf("%s\n", verb->notes);
     if (verb->options) {

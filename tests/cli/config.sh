@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# dray config, check, doctor, health, drivers, bench.
+. "$(dirname "$0")/lib.sh"
+
+test_config() {
+    run 0 config --json
+    is "$(printf '%s\n' "$out" | jq -c keys_unsorted | sort -u)" '["key","value","origin"]'
+    origin() { printf '%s\n' "$out" | jq -r "select(.key==\"$1\") | .origin"; }
+    value() { printf '%s\n' "$out" | jq -r "select(.key==\"$1\") | .value"; }
+    has "$(origin queue.driver)" queue.yaml:2
+    is "$(value queue.driver)" sqlite
+    is "$(origin queue.worker.shutdown_timeout)" default
+    has "$(origin queue.worker.concurrency)" queue.yaml:5
+    QUEUE_DRIVER=memory run 0 config --json
+    is "$(origin queue.driver)" QUEUE_DRIVER
+    run 0 config
+    has "$out" $'queue.driver\tsqlite\t'
+    run 0 config --driver file --json
+    is "$(value queue.driver)" file
+}
+
+test_secrets_are_hidden() {
+    cat >secret.yaml <<'Y'
+queue:
+  driver: redis
+  redis: {connection: default}
+connections:
+  default: {url: "redis://127.0.0.1:1/0", password: xyzzy}
+Y
+    [ -e "$DRAY_DRIVER_PATH/redis.so" ] || return
+    out=$("$dray" config -c secret.yaml 2>&1)
+    has_not "$out" xyzzy
+    run 69 push ok -c secret.yaml
+    has_not "$err" xyzzy
+    one_line "$err"
+    run 2 health -c secret.yaml
+    has "$out" critical
+}
+
+test_check_does_not_connect() {
+    run 0 check
+    is "$out" ''
+    is "$(ls var)" ''
+    run 0 check --json
+    json '[.config,.ok]' '["queue.yaml",true]'
+    run 78 check -c missing.yaml
+}
+
+test_doctor() {
+    run 0 doctor
+    run 0 doctor --json
+    json keys_unsorted '["driver","durability","ok","warnings"]'
+    json '[.driver,.durability,.ok,.warnings]' '["sqlite","host",true,[]]'
+    run 1 doctor --driver memory
+    has "$out" 'gone with the process'
+    cat >risky.yaml <<'Y'
+queue:
+  driver: sqlite
+  sqlite: {path: var/risky.db, durability: process, retry_after: 2s}
+  job: {max_attempts: 1}
+  keep: {dead: 0}
+Y
+    run 1 doctor -c risky.yaml
+    has "$out" 'durability process'
+    has "$out" 'retry_after is 2s'
+    has "$out" 'risky.yaml:4: queue.job.max_attempts'
+    has "$out" 'risky.yaml:5: queue.keep.dead'
+    run 78 doctor -c missing.yaml
+}
+
+test_health() {
+    "$dray" push ok >/dev/null
+    run 2 health
+    has "$out" critical
+    run 2 health --json
+    json '[.status,(.findings|length>0)]' '["critical",true]'
+    "$dray" work -q &
+    local pid=$!
+    children+=("$pid")
+    healthy() { "$dray" health -q >/dev/null; }
+    wait_until healthy
+    run 0 health --json
+    json .status '"ok"'
+    "$dray" pause default -q
+    run 1 health
+    kill -TERM "$pid"
+    wait "$pid"
+    run 64 health now
+    run 64 health --nonsense
+    run 78 health -c missing.yaml
+}
+
+test_drivers() {
+    run 0 drivers --json
+    for name in memory sync isolate sqlite; do
+        is "$(printf '%s\n' "$out" | jq -r "select(.name==\"$name\") | .abi")" 1
+    done
+    run 0 drivers sqlite --json
+    json keys_unsorted '["name","version","summary","path","abi","traits","operations","options"]'
+    json '.options[0] | keys_unsorted' '["name","type","default","help"]'
+    json '.operations[:4]' '["push","reserve","ack","retry"]'
+    json '.traits | contains(["shared","unique","priority"])' true
+    json '.options | map(select(.name=="path")) | length' 1
+    run 0 drivers memory --json
+    json '.traits | contains(["quick"])' true
+    run 0 drivers sqlite
+    has "$out" $'traits\t'
+    run 0 drivers
+    has "$out" $'sqlite\t'
+    run 3 drivers nonsense
+    one_line "$err"
+    printf 'no module' >fake.so
+    run 1 drivers ./fake.so
+    run 2 drivers a b
+}
+
+test_bench_is_handed_over() {
+    local folder=$top/copy
+    mkdir -p "$folder/bin" "$folder/lib/dray"
+    cp "$dray" "$folder/bin/"
+    cp -a "$DRAY_BIN"/../lib/libdray.so* "$folder/lib/"
+    "$folder/bin/dray" bench 2>"$top/err"
+    is $? 1
+    err=$(cat "$top/err")
+    has "$err" dray-bench
+    one_line "$err"
+    printf '#!/bin/sh\nprintf "%%s\\n" "$@"\nexit 9\n' >"$folder/lib/dray/dray-bench"
+    chmod +x "$folder/lib/dray/dray-bench"
+    out=$("$folder/bin/dray" --driver memory bench --jobs 10)
+    is $? 9
+    is "$out" $'--config\nqueue.yaml\n--driver\nmemory\n--jobs\n10'
+    out=$("$folder/bin/dray" --json -c queue.yaml bench)
+    is "$out" $'--config\nqueue.yaml\n--json'
+}
+
+run_tests

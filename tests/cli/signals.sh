@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Signals to a running dray work.
+. "$(dirname "$0")/lib.sh"
+
+# start ARGUMENT...: a worker in the background; its id into $worker.
+start() {
+    "$dray" work "$@" >>worker.out 2>>worker.err &
+    worker=$!
+    children+=("$worker")
+}
+
+# state WORD: asks the worker for its state, and finds WORD in what it has told so far.
+state() {
+    kill -USR1 "$worker"
+    told "state: $1"
+}
+
+told() { grep -q "$1" worker.err worker.out; }
+
+test_term_drains() {
+    "$dray" push waits --id one >/dev/null
+    "$dray" push ok --id two >/dev/null
+    start
+    wait_until test -e started
+    kill -TERM "$worker"
+    wait_until state 'stopping'
+    touch go
+    wait "$worker"
+    is $? 0
+    wait_until told 'done: waits one'
+    told 'stopped: 1 processed, 1 succeeded' || complain "$(cat worker.err)"
+    is "$("$dray" list --json | jq -c '[.id,.state,.attempts]')" '["two","ready",0]'
+}
+
+test_int_on_an_idle_worker() {
+    start --log json
+    wait_until told worker_start
+    kill -INT "$worker"
+    wait "$worker"
+    is $? 0
+    is "$(tail -n 1 worker.out | jq -r .event)" worker_stop
+}
+
+test_a_second_signal_ends_at_once() {
+    "$dray" push waits --id one >/dev/null
+    start
+    wait_until test -e started
+    kill -TERM "$worker"
+    wait_until state 'stopping'
+    kill -TERM "$worker"
+    wait "$worker"
+    is $? 143
+    touch go
+    rm started go
+    "$dray" push waits --id two --queue mail >/dev/null
+    start --queue mail
+    wait_until test -e started
+    kill -INT "$worker"
+    wait_until state 'stopping'
+    kill -INT "$worker"
+    wait "$worker"
+    is $? 130
+    touch go
+}
+
+test_hold_and_go_on() {
+    start
+    wait_until told 'started:'
+    kill -TSTP "$worker"
+    wait_until state 'on hold'
+    "$dray" push ok --id one >/dev/null
+    : >worker.err
+    wait_until state 'on hold'
+    is "$(count ready)" 1
+    kill -CONT "$worker"
+    wait_until has_count ready 0
+    kill -TERM "$worker"
+    wait "$worker"
+    is $? 0
+}
+
+test_usr1_as_json() {
+    start --log json
+    wait_until told worker_start
+    kill -USR1 "$worker"
+    wait_until told worker_state
+    out=$(grep worker_state worker.out)
+    json '[.event,.state,.running,.processed]' '["worker_state","consuming",0,0]'
+    kill -TERM "$worker"
+    wait "$worker"
+    is $? 0
+}
+
+test_handlers_that_outlast_the_shutdown_timeout() {
+    "$dray" push waits --id one >/dev/null
+    start --shutdown-timeout 200ms
+    wait_until test -e started
+    kill -TERM "$worker"
+    wait "$worker"
+    is $? 0
+    told 'stopped: 1 processed' || complain "$(cat worker.err)"
+    touch go
+}
+
+run_tests
