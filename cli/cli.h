@@ -102,6 +102,10 @@ int open_dray(struct cli *cli, uint32_t flags);
 /* DRAY_CAN_ and DRAY_IS_ bits of the open driver. */
 uint64_t driver_traits(const struct cli *cli);
 
+/* A queue that was named and showed nothing: does it exist? EXIT_NOT_FOUND, reported, if no job was
+   ever pushed into it; NULL and the configured default do. */
+int require_queue(const struct cli *cli, const char *queue);
+
 /* Says so when the store is not shared with other processes. */
 void note_if_private(const struct cli *cli);
 

@@ -36,11 +36,13 @@ struct listing {
     struct cli *cli;
     struct table table;
     int64_t now_ms;
+    uint64_t shown;
 };
 
 static int print_job(const struct dray_job_info *job, void *user)
 {
     struct listing *listing = user;
+    listing->shown++;
     if (listing->cli->json) {
         job_print_json(stdout, job);
         return ferror(stdout);
@@ -74,21 +76,20 @@ static int join_states(
 {
     size_t used = 0;
     for (size_t i = 0; i < states->n; i++) {
-        for (const char *at = states->at[i]; *at || at == states->at[i];) {
+        const char *at = states->at[i];
+        do {
             size_t len = strcspn(at, ",");
             char word[33];
             snprintf(word, sizeof(word), "%.*s", (int)(len < 32 ? len : 32), at);
             int status = check_state(cli, word);
             if (status != EXIT_DONE)
                 return status;
-            /* Naming a state twice is no harm; five names and commas fit, more are repeats. */
+            /* Naming a state twice is no harm; five names and their commas fit. */
             if (!strstr(out, word))
                 used +=
                     (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? "," : "", word);
             at += len;
-            if (!*at++)
-                break;
-        }
+        } while (*at++ == ',');
     }
     return EXIT_DONE;
 }
@@ -130,7 +131,7 @@ static int run(struct cli *cli)
         return fail(cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory");
     if (code != DRAY_OK && !ferror(stdout))
         return report(cli, &error);
-    return EXIT_DONE;
+    return listing.shown > 0 ? EXIT_DONE : require_queue(cli, values->queue);
 }
 
 const struct verb verb_list = {

@@ -71,6 +71,8 @@ static int run(struct cli *cli)
     struct dray_error error = DRAY_ERROR_INIT;
     if (dray_remove_all(cli->dray, &which, &count, &error) != DRAY_OK)
         return report(cli, &error);
+    if (count == 0 && (status = require_queue(cli, values->queue)) != EXIT_DONE)
+        return status;
     report_count(cli, "purged", count);
     return EXIT_DONE;
 }

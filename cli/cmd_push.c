@@ -231,16 +231,39 @@ static int choose_queue(const struct cli *cli, struct lines *lines)
     return EXIT_DONE;
 }
 
-/* The whole batch was refused: names the first line that was at fault. */
+/* The first job that is the reason why the batch was refused, or lines->n if none is: the store was
+   away, or full, or the batch too large. */
+static size_t find_offender(
+    const struct lines *lines, const struct dray_dispatched *out, int refusal)
+{
+    size_t first = lines->n;
+    size_t fine = 0;
+    for (size_t i = 0; i < lines->n; i++) {
+        if (out[i].code == DRAY_OK || out[i].code == DRAY_EXISTS)
+            fine++;
+        else if (first == lines->n)
+            first = i;
+    }
+    int theirs = refusal == DRAY_DUPLICATE || refusal == DRAY_CONFLICT || refusal == DRAY_FAILED ||
+                 refusal == DRAY_INVALID;
+    return fine > 0 || theirs ? first : lines->n;
+}
+
 static int report_batch(const struct cli *cli, const struct lines *lines,
     const struct dray_dispatched *out, const struct dray_error *error)
 {
-    for (size_t i = 0; i < lines->n; i++) {
-        if (out[i].code != DRAY_OK && out[i].code != DRAY_EXISTS)
-            return fail_at(cli, exit_of(error->code), error->code, lines->name, lines->numbers[i],
-                "%s; nothing was pushed", error->text);
-    }
-    return report(cli, error);
+    size_t i = find_offender(lines, out, error->code);
+    if (i == lines->n)
+        return report(cli, error);
+    /* The library counts jobs, people count lines. */
+    int prefix = 0;
+    sscanf(error->text, "job %*u of the batch%n", &prefix);
+    const char *rest = error->text + prefix;
+    const char *lead = prefix > 0 && *rest != ':' ? "this job" : "";
+    if (prefix > 0 && *rest == ':')
+        rest += strspn(rest, ": ");
+    return fail_at(cli, exit_of(error->code), error->code, lines->name, lines->numbers[i], "%s%s%s",
+        lead, rest, error->code == DRAY_FAILED ? "" : "; nothing was pushed");
 }
 
 static int push_batch(struct cli *cli, const struct lines *lines, int waits)

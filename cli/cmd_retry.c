@@ -29,7 +29,7 @@ static int retry_all(struct cli *cli, uint64_t *done)
     struct dray_error error = DRAY_ERROR_INIT;
     if (dray_kick_all(cli->dray, &which, done, &error) != DRAY_OK)
         return report(cli, &error);
-    return EXIT_DONE;
+    return *done > 0 ? EXIT_DONE : require_queue(cli, values->queue);
 }
 
 static int run(struct cli *cli)

@@ -202,6 +202,9 @@ static int run(struct cli *cli)
     if (status != EXIT_DONE)
         return status;
     note_if_private(cli);
+    status = require_queue(cli, values->queue);
+    if (status != EXIT_DONE)
+        return status;
     if (values->watch)
         return watch(cli, every_ms);
     status = print_once(cli);

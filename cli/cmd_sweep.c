@@ -21,6 +21,8 @@ static int run(struct cli *cli)
     uint64_t count = 0;
     if (dray_sweep(cli->dray, values->queue, &count, &error) != DRAY_OK)
         return report(cli, &error);
+    if (count == 0 && (status = require_queue(cli, values->queue)) != EXIT_DONE)
+        return status;
     report_count(cli, "swept", count);
     return EXIT_DONE;
 }

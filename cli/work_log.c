@@ -96,8 +96,9 @@ static void on_start(const struct dray_event *event, void *user)
     }
     struct dray_worker_state state;
     dray_worker_state(event->dray, &state);
-    say(log, "started: %" PRIu32 " executor%s, driver %s", state.executors,
-        state.executors == 1 ? "" : "s", dray_info(event->dray)->driver);
+    if (state.executors > 0)
+        say(log, "started: %" PRIu32 " executor%s, driver %s", state.executors,
+            state.executors == 1 ? "" : "s", dray_info(event->dray)->driver);
 }
 
 static void on_job_start(const struct dray_event *event, void *user)

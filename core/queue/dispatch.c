@@ -28,6 +28,7 @@ struct drafts {
     struct dray *dray;
     struct dray_error *error;
     size_t n, at; /* `at`: the one that is being checked, for messages */
+    struct dray_dispatched *out;
     int64_t now_ms;
 };
 
@@ -189,7 +190,9 @@ static void explain(const struct drafts *d, const struct group *g, const struct 
     uint32_t i = 0;
     while (i + 1 < g->push.njobs && g->push.answers[i] != code)
         i++;
-    const char *which = d->n == 1 ? "the job" : "a job of the batch";
+    char which[48] = "the job";
+    if (d->n > 1)
+        snprintf(which, sizeof(which), "job %u of the batch", i);
     if (code == DRAY_DUPLICATE)
         error_set(d->error, code, 0,
             "%s is a duplicate: job %s, which has not ended, holds its "
@@ -280,6 +283,14 @@ struct room {
     char holders[SMALL][DRAY_NAME_MAX + 1];
 };
 
+/* The one that is being checked is the reason to refuse all. */
+static int blame(const struct drafts *d, int code)
+{
+    for (size_t i = 0; d->out && i < d->n; i++)
+        d->out[i].code = i == d->at ? code : DRAY_OK;
+    return code;
+}
+
 static int check_all(struct drafts *d, const struct dray_new_job *new, struct draft *drafts)
 {
     for (d->at = 0; d->at < d->n; d->at++) {
@@ -287,7 +298,7 @@ static int check_all(struct drafts *d, const struct dray_new_job *new, struct dr
         if (code == DRAY_OK && (d->dray->store->driver.can & DRAY_IS_INLINE))
             code = inline_check(d->dray, &drafts[d->at].job, d->error);
         if (code != DRAY_OK)
-            return code;
+            return blame(d, code);
     }
     return DRAY_OK;
 }
@@ -352,7 +363,8 @@ int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *jobs, size
         return error_set(error, DRAY_LIMIT, 0,
             "a batch of %zu jobs; the driver %s takes at most %u at once", n, dray->store->name,
             most);
-    struct drafts d = {.dray = dray, .error = error, .n = n, .now_ms = clock_wall_ms(dray->clock)};
+    struct drafts d = {
+        .dray = dray, .error = error, .n = n, .out = out, .now_ms = clock_wall_ms(dray->clock)};
     struct dray_str queue;
     if ((code = take_queue(&d, jobs, &queue)) != DRAY_OK ||
         (code = start_if_wanted(dray, error)) != DRAY_OK)

@@ -174,9 +174,9 @@ DRAY_API int dray_dispatch(struct dray *dray, const char *type, const char *payl
 
 /*
  * Dispatches many at once, all or none, into one queue. `out` is NULL or has `n` places, each
- * filled in even if the batch is refused: on DRAY_DUPLICATE and DRAY_CONFLICT the members at fault
- * have that code and the others DRAY_OK or DRAY_EXISTS, although nothing was stored. Errors name
- * the first offender.
+ * filled in even if the batch is refused: if that is for some of its jobs, the others have DRAY_OK
+ * or DRAY_EXISTS there although nothing was stored. Errors name the first offender by its index,
+ * from 0.
  */
 DRAY_API int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *jobs, size_t n,
     struct dray_dispatched *out, struct dray_error *error);

@@ -16,8 +16,8 @@ test_config() {
     is "$(origin queue.driver)" QUEUE_DRIVER
     run 0 config
     has "$out" $'queue.driver\tsqlite\t'
-    run 0 config --driver file --json
-    is "$(value queue.driver)" file
+    run 0 config --driver memory --json
+    is "$(value queue.driver)" memory
 }
 
 test_secrets_are_hidden() {
@@ -43,7 +43,7 @@ test_check_does_not_connect() {
     is "$out" ''
     is "$(ls var)" ''
     run 0 check --json
-    json '[.config,.ok]' '["queue.yaml",true]'
+    json '[.config,.ok]' '["./queue.yaml",true]'
     run 78 check -c missing.yaml
 }
 
@@ -129,7 +129,7 @@ test_bench_is_handed_over() {
     chmod +x "$folder/lib/dray/dray-bench"
     out=$("$folder/bin/dray" --driver memory bench --jobs 10)
     is $? 9
-    is "$out" $'--config\nqueue.yaml\n--driver\nmemory\n--jobs\n10'
+    is "$out" $'--config\n./queue.yaml\n--driver\nmemory\n--jobs\n10'
     out=$("$folder/bin/dray" --json -c queue.yaml bench)
     is "$out" $'--config\nqueue.yaml\n--json'
 }

@@ -98,7 +98,7 @@ test_list_filters() {
     is "$(ids --state ready,delayed --type ok)" 'a c '
     is "$(ids --queue mail)" 'b '
     is "$(ids --since 1h)" 'a b c '
-    is "$(ids --since 2099-01-01T00:00:00Z)" ''
+    is "$(ids --since "$(date -u -d +1day +%FT%TZ)")" ''
     is "$("$dray" list --limit 2 --json | wc -l)" 2
     run 2 list --state reday
     has "$err" 'did you mean ready?'
@@ -123,14 +123,16 @@ test_list_for_people_and_programs() {
 }
 
 test_terminals_are_safe() {
-    "$dray" push ok "{\"a\":\"$(printf '\302\233')31m\"}" --id one >/dev/null
+    "$dray" push ok "{\"a\":\"$(printf '\302\233')31m\"}" --id one --delay 1h >/dev/null
     printf '%s\n' '#!/bin/sh' "printf '\\033[31mred\\n' >&2; exit 65" >red.sh
     chmod +x red.sh
     printf '  red: {command: [./red.sh]}\n' >>queue.yaml
     "$dray" push red --id two >/dev/null
     "$dray" work --until-empty -q
+    on_terminal show one
+    has "$out" '\xc2\x9b31m'
     on_terminal show two
-    has "$out" '\x1b[31mred'
+    has "$out" 'red'
     has_not "$out" $'\033[31m'
     on_terminal show two --json
     has_not "$out" $'\033[31m'
@@ -181,6 +183,21 @@ test_what_is_not_there() {
     has "$err" default
     has "$err" mail
     run 0 show twin --queue mail
+}
+
+test_queues_that_are_not_there() {
+    run 0 list --queue default
+    run 3 list --queue mail
+    "$dray" push ok --queue mail --delay 1h >/dev/null
+    run 0 list --queue mail --state dead
+    run 0 status --queue mail
+    run 3 status --queue mial
+    has "$err" 'did you mean mail?'
+    one_line "$err"
+    run 3 purge --queue mial --yes
+    run 3 sweep --queue mial
+    run 3 retry --all --queue mial
+    run 3 list --queue 'a b'
 }
 
 test_output_that_cannot_be_written() {

@@ -3,6 +3,8 @@
 # dray push: what it prints, what it stores, what it refuses.
 . "$(dirname "$0")/lib.sh"
 
+later=$(date -u -d '+30 days' +%Y-%m-%dT%H:%M:%SZ)
+
 test_prints_the_id_and_nothing_else() {
     run 0 push ok '{"n":1}'
     one_line "$out"
@@ -27,9 +29,10 @@ test_every_option_is_stored() {
     json '[.unique_key,.group,.name,.releases,.last_error,.result]' \
         '["nightly","tenant","for people",0,null,null]'
     has "$out" '"payload": {"n": 1.0}'
-    run 0 push ok --at 2099-12-01T09:00:00Z --id job-2
+    run 0 push ok --at "$later" --id job-2
     run 0 show job-2 --json
-    json .run_at '"2099-12-01T09:00:00.000Z"'
+    json .run_at "\"${later%Z}.000Z\""
+    run 2 push ok --at 2199-12-01T09:00:00Z
 }
 
 test_payloads_come_back_byte_for_byte() {
@@ -72,11 +75,11 @@ test_unique() {
 }
 
 test_lines() {
-    cat >jobs.jsonl <<'J'
+    cat >jobs.jsonl <<J
 {"type": "ok", "payload": {"z": 1.0, "a": 123456789012345678901234567890}, "id": "one"}
 
 {"type": "fails", "delay": "5m", "priority": 2, "max_attempts": 3, "timeout": 1.5, "unique": "k", "id": "two", "name": "n", "group": "g"}
-{"type": "ok", "at": "2099-12-01T09:00:00Z", "id": "three"}
+{"type": "ok", "at": "$later", "id": "three"}
 J
     run 0 push --lines jobs.jsonl --queue mail
     is "$out" $'one\ntwo\nthree'
