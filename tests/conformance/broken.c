@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The memory driver with one rule broken, chosen by -DBREAK=BREAK_x: proof that the checks can
- * fail. Each is registered with the clause that has to catch it.
+ * fail. Each is registered with the clause that has to catch it. With -DBARE it offers the four
+ * operations that every driver has, one job at a time, and nothing else.
  */
 #include "common/volatile.h"
 
@@ -29,6 +30,8 @@
 
 #define MEMBERS_MAX 64u
 
+static const struct dray_driver driver;
+
 /* A copy of a job as the broken rule has it. */
 static struct dray_job bend_job(const struct dray_job *job)
 {
@@ -52,6 +55,8 @@ static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *g
     const struct dray_job *list[MEMBERS_MAX];
     struct dray_push bent = *group;
 
+    if (group->njobs > driver.max_push)
+        return DRAY_LIMIT;
     if (group->njobs > MEMBERS_MAX)
         return volatile_push(self, call, group);
     for (uint32_t i = 0; i < group->njobs; i++) {
@@ -133,6 +138,7 @@ static int32_t settle_bent(void *self, struct dray_call *call,
     return DRAY_OK;
 }
 
+#ifndef BARE
 static int32_t extend_bent(void *self, struct dray_call *call,
     const struct dray_lease *const *leases, int32_t *answers, uint32_t n)
 {
@@ -163,6 +169,8 @@ static int32_t list_bent(void *self, struct dray_call *call, struct dray_filter 
     return volatile_list(self, call, filter);
 }
 
+#endif
+
 static void close_bent(void *self)
 {
     if (BREAK != BREAK_LEAK)
@@ -182,9 +190,18 @@ static const struct dray_driver driver = {
     .name = "broken",
     .version = VOLATILE_VERSION,
     .summary = "breaks one rule of the contract",
+#ifndef BARE
     .can = DRAY_CAN_PRIORITY | DRAY_CAN_UNIQUE | DRAY_CAN_KEEP | DRAY_CAN_REPLAY | DRAY_IS_QUICK,
     .max_push = VOLATILE_MAX,
     .max_batch = VOLATILE_MAX,
+    .extend = extend_bent,
+    .change = volatile_change,
+    .list = list_bent,
+    .stats = volatile_stats,
+#else
+    .max_push = 1,
+    .max_batch = 1,
+#endif
     .options = volatile_options,
     .noptions = sizeof(volatile_options) / sizeof(volatile_options[0]),
     .option_size = sizeof(struct dray_option),
@@ -194,10 +211,6 @@ static const struct dray_driver driver = {
     .reserve = reserve_bent,
     .ack = settle_bent,
     .retry = settle_bent,
-    .extend = extend_bent,
-    .change = volatile_change,
-    .list = list_bent,
-    .stats = volatile_stats,
 };
 
 const struct dray_driver *dray_driver_entry(void)

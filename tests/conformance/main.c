@@ -204,7 +204,7 @@ static const char *parse(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.seed = 1, .histories = 20, .steps = 2000, .faults = 1000};
+    struct run run = {.seed = 1, .histories = 10, .steps = 2000, .faults = 1000};
     const char *path = parse(&run, argc, argv);
     const struct check_row *tables[] = {
         checks_push, checks_lease, checks_settle, checks_order, checks_change, checks_view};

@@ -12,7 +12,7 @@
 
 #include "subject.h"
 
-#define MODEL_JOBS 256
+#define MODEL_JOBS 96
 #define MODEL_ROWS 32
 #define MODEL_TEXT 256
 
