@@ -56,9 +56,7 @@ static int32_t harden(struct store *store, struct dray_call *call)
                 "later",
                 store->path, sqlite3_libversion());
     }
-    return sql_exec(store, call,
-        "PRAGMA cell_size_check=ON;PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;"
-        "PRAGMA cache_size=-16384;PRAGMA wal_autocheckpoint=0;PRAGMA journal_size_limit=67108864");
+    return sql_exec(store, call, "PRAGMA cell_size_check=ON");
 }
 
 static int32_t open_database(struct store *store, struct dray_call *call)
@@ -76,9 +74,7 @@ static int32_t open_database(struct store *store, struct dray_call *call)
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return host->fail(call, DRAY_DENIED, EACCES,
             "%s: cannot be written; let this user write the file and its folder", store->path);
-    int32_t code = harden(store, call);
-    sqlite3_wal_hook(store->db, on_commit, store); /* in place of SQLite's own checkpoints */
-    return code;
+    return harden(store, call);
 }
 
 /* The first look at the file: what says "not ours" must not sound like damage of a queue. */
@@ -92,7 +88,11 @@ static int32_t identify(struct store *store, struct dray_call *call, int *fresh)
             store->path);
     if (rc != SQLITE_OK)
         return sql_fail(store, call, rc);
-    return schema_check(store, call, fresh);
+    int32_t code = sql_exec(store, call,
+        "PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-16384;"
+        "PRAGMA wal_autocheckpoint=0;PRAGMA journal_size_limit=67108864");
+    sqlite3_wal_hook(store->db, on_commit, store); /* in place of SQLite's own checkpoints */
+    return code == DRAY_OK ? schema_check(store, call, fresh) : code;
 }
 
 static int32_t set_wal(struct store *store, struct dray_call *call)

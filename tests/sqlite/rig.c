@@ -213,10 +213,10 @@ void rig_close(struct rig *rig)
     rig->self = NULL;
 }
 
-void rig_make_folder(char folder[PATH_MAX])
+void rig_make_folder(char folder[RIG_FOLDER])
 {
     const char *tmp = getenv("TMPDIR");
-    snprintf(folder, PATH_MAX, "%s/dray-sqlite-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    snprintf(folder, RIG_FOLDER, "%s/dray-sqlite-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(folder)) {
         perror(folder);
         exit(1);

@@ -12,12 +12,12 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-static char folder[PATH_MAX];
+static char folder[RIG_FOLDER];
 static struct rig rig;
 
 static int set_up(void **state)
 {
-    char path[PATH_MAX + 16];
+    char path[RIG_FOLDER + 16];
     (void)state;
     rig_make_folder(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
