@@ -173,11 +173,20 @@ static int32_t fail_file(struct store *store, struct dray_call *call, int rc)
         sys ? strerror(sys) : "no system error");
 }
 
+int sql_is_full(const struct store *store, int rc)
+{
+    if ((rc & 0xff) == SQLITE_FULL)
+        return 1;
+    /* SQLite knows ENOSPC alone; a quota and a limit on file sizes are no different. */
+    int sys = sqlite3_system_errno(store->db);
+    return rc == SQLITE_IOERR_WRITE && (sys == EDQUOT || sys == EFBIG);
+}
+
 int32_t sql_fail(struct store *store, struct dray_call *call, int rc)
 {
     const struct dray_host *host = store->host;
     const char *path = store->path;
-    switch (rc & 0xff) {
+    switch (sql_is_full(store, rc) ? SQLITE_FULL : rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return host->fail(call, DRAY_BUSY, 0,

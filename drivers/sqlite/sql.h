@@ -81,6 +81,9 @@ int32_t sql_number(struct store *store, struct dray_call *call, const char *text
 /* Explains what SQLite last said, `rc`. For anything but a commit: nothing has been changed. */
 int32_t sql_fail(struct store *store, struct dray_call *call, int rc);
 
+/* A write found no room: nothing of the transaction is there. */
+int sql_is_full(const struct store *store, int rc);
+
 /* The text stays the caller's until the statement is stepped; empty is NULL. */
 void sql_bind_str(sqlite3_stmt *stmt, int at, struct dray_str str);
 void sql_bind_cstr(sqlite3_stmt *stmt, int at, const char *text);

@@ -184,8 +184,7 @@ int32_t txn_abort(struct store *store, int32_t code)
    failure the rows may be there when the file is next opened (seen with a failed fsync). */
 static int32_t fail_commit(struct store *store, struct dray_call *call, int rc)
 {
-    int full = (rc & 0xff) == SQLITE_FULL, busy = (rc & 0xff) == SQLITE_BUSY;
-    if (full || busy)
+    if (sql_is_full(store, rc) || (rc & 0xff) == SQLITE_BUSY)
         return txn_abort(store, sql_fail(store, call, rc));
     int sys = sqlite3_system_errno(store->db);
     store->host->fail(call, DRAY_UNKNOWN, sys,
