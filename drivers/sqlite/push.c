@@ -259,12 +259,12 @@ static int32_t accept(struct store *store, struct dray_call *call, const struct 
     return DRAY_OK;
 }
 
-static int is_full(const struct dray_push *push, const struct group *group)
+static int is_full(
+    const struct store *store, const struct dray_push *push, const struct group *group)
 {
     const struct queue_row *queue = group->queue;
-    int64_t stored = group->ready + group->delayed;
-    return push->capacity != 0 && stored > 0 &&
-           (uint64_t)(queue->ready + queue->delayed + queue->active + stored) > push->capacity;
+    int64_t live = queue->ready + queue->delayed + queue->active + group->ready + group->delayed;
+    return push->capacity != 0 && store->next > group->first && (uint64_t)live > push->capacity;
 }
 
 int32_t part_push(struct store *store, struct dray_call *call, struct dray_push *push)
@@ -279,7 +279,7 @@ int32_t part_push(struct store *store, struct dray_call *call, struct dray_push 
     }
     if (code != DRAY_OK)
         return code;
-    if (push->code == DRAY_OK && is_full(push, &group))
+    if (push->code == DRAY_OK && is_full(store, push, &group))
         push->code = store->host->fail(call, DRAY_FULL, 0,
             "queue %.*s: holds its capacity of %llu jobs; let workers catch up, or raise the limit",
             (int)push->queue.len, push->queue.data, (unsigned long long)push->capacity);

@@ -6,6 +6,8 @@
 #include "sqlite/queue.h"
 #include "sqlite/txn.h"
 
+#include <errno.h>
+
 #define MOVE_SLICE 4096 /* expired, and as many due */
 #define PRUNE_SLICE 256
 
@@ -20,27 +22,41 @@ struct items {
     uint32_t n;
 };
 
+static int32_t fail_memory(struct store *store, struct dray_call *call)
+{
+    return store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: out of memory", store->path);
+}
+
+static int32_t collect_row(
+    struct store *store, struct dray_call *call, sqlite3_stmt *stmt, struct item *item)
+{
+    int columns = sqlite3_column_count(stmt);
+    *item = (struct item){.ref = sqlite3_column_int64(stmt, 0)};
+    if (columns > 2) {
+        item->attempts = sqlite3_column_int64(stmt, 1);
+        item->releases = sqlite3_column_int64(stmt, 2);
+    }
+    if (columns > 3 && arena_copy(&store->arena, sql_str(stmt, 3), &item->type))
+        return fail_memory(store, call);
+    return DRAY_OK;
+}
+
 /* Runs a SELECT of ref, then as many of attempts, releases and type as it has columns. */
 static int32_t collect(struct store *store, struct dray_call *call, sqlite3_stmt *stmt,
     uint32_t max, struct items *out)
 {
     int row = 0;
-    int columns = sqlite3_column_count(stmt);
     int32_t code = sql_step(store, call, stmt, &row);
     out->n = 0;
     if (code != DRAY_OK || !row)
         return code;
     out->list = arena_take(&store->arena, (uint64_t)max * sizeof(*out->list));
-    while (out->list && code == DRAY_OK && row && out->n < max) {
-        struct item *item = &out->list[out->n++];
-        *item = (struct item){.ref = sqlite3_column_int64(stmt, 0)};
-        if (columns > 2) {
-            item->attempts = sqlite3_column_int64(stmt, 1);
-            item->releases = sqlite3_column_int64(stmt, 2);
-        }
-        if (columns > 3 && arena_copy(&store->arena, sql_str(stmt, 3), &item->type))
-            break;
-        code = sql_step(store, call, stmt, &row);
+    if (!out->list)
+        code = fail_memory(store, call);
+    while (code == DRAY_OK && row && out->n < max) {
+        code = collect_row(store, call, stmt, &out->list[out->n++]);
+        if (code == DRAY_OK)
+            code = sql_step(store, call, stmt, &row);
     }
     sqlite3_reset(stmt);
     return code;
@@ -116,7 +132,7 @@ static int32_t forget(struct store *store, struct dray_call *call, struct queue_
     items.n = 0;
     items.list = arena_take(&store->arena, PRUNE_SLICE * sizeof(*items.list));
     if (!items.list)
-        return store->host->fail(call, DRAY_NOMEM, 0, "%s: out of memory", store->path);
+        return fail_memory(store, call);
     while (items.n < PRUNE_SLICE && (code = sql_step(store, call, stmt, &row)) == DRAY_OK && row) {
         items.list[items.n++].ref = sqlite3_column_int64(stmt, 0);
         states[sqlite3_column_int64(stmt, 1) == DRAY_STATE_DONE]++;

@@ -246,6 +246,7 @@ static size_t read_notes(void)
         for (; fread(&line, sizeof(line), 1, file) == 1; n++)
             read_note(&line);
         fclose(file);
+        unlink(name); /* not to be taken for the next round's, if that child dies sooner */
     }
     return n;
 }
