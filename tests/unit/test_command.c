@@ -248,6 +248,36 @@ static void test_environment(void **state)
         "DRAY_JOB_MAX_ATTEMPTS=5"));
 }
 
+/* The numbers that a stubborn child wrote down; 0 if it has not yet. */
+static int read_pids(const char *file, int pids[2])
+{
+    FILE *in = fopen(file, "r");
+    if (!in)
+        return 0;
+    int n = fscanf(in, "%d %d", &pids[0], &pids[1]);
+    fclose(in);
+    return n == 2;
+}
+
+/* Gone, or a zombie: whoever inherited it may take a moment to reap it. */
+static void assert_dies(int pid)
+{
+    char path[64];
+    char line[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    for (int64_t until = now_ms() + 10000; now_ms() < until; poll_pause()) {
+        FILE *in = fopen(path, "r");
+        if (!in)
+            return;
+        size_t n = fread(line, 1, sizeof(line) - 1, in);
+        line[n] = 0;
+        fclose(in);
+        if (n == 0 || strstr(line, ") Z ") || strstr(line, ") X "))
+            return;
+    }
+    fail_msg("it lives: %s", line);
+}
+
 static void test_timeout(void **state)
 {
     (void)state;
@@ -268,28 +298,11 @@ static void test_timeout(void **state)
     assert_string_equal(outcome.error, "timed out after 1.5s: still here");
     assert_true(took >= 1600 && took < 30000);
 
-    FILE *in = fopen(file, "r");
-    assert_non_null(in);
-    int grandchild = 0;
-    assert_int_equal(fscanf(in, "%d", &grandchild), 1);
-    fclose(in);
+    int pids[2];
+    assert_true(read_pids(file, pids));
+    assert_dies(pids[0]);
+    assert_dies(pids[1]);
     unlink(file);
-    /* Killed with its group; whoever inherited it may take a moment to reap it. */
-    char path[64];
-    char stat_line[256] = "";
-    snprintf(path, sizeof(path), "/proc/%d/stat", grandchild);
-    for (int64_t until = now_ms() + 10000; now_ms() < until;) {
-        FILE *st = fopen(path, "r");
-        if (!st)
-            return;
-        size_t n = fread(stat_line, 1, sizeof(stat_line) - 1, st);
-        stat_line[n] = 0;
-        fclose(st);
-        if (strstr(stat_line, ") Z "))
-            return;
-        poll_pause();
-    }
-    fail_msg("the grandchild lives: %s", stat_line);
 }
 
 /* Told to stop by its timeout, a program that leaves with 0 has not succeeded. */
@@ -352,8 +365,36 @@ static void test_orphan(void **state)
     assert_true(now_ms() - start < 30000);
     assert_int_equal(outcome.verdict, COMMAND_DONE);
     assert_non_null(outcome.result);
-    assert_string_equal(outcome.result, "{\"left\":1}");
+    assert_dies((int)strtol(outcome.result, NULL, 10));
     free(outcome.result);
+}
+
+/* A worker that is killed takes its command along. */
+static void test_parent_dies(void **state)
+{
+    (void)state;
+    char file[64];
+    snprintf(file, sizeof(file), "%s/parent", folder);
+    const char *const vector[] = {COMMAND_CHILD, "stubborn", file, NULL};
+    struct command *command = NULL;
+    pid_t worker = fork();
+    assert_true(worker >= 0);
+    if (worker == 0) {
+        struct command_outcome outcome;
+        struct command_job one = job("{}");
+        command = make(0, vector);
+        command_run(command, &one, &outcome);
+        _exit(1);
+    }
+    int pids[2] = {0, 0};
+    for (int64_t until = now_ms() + 20000; !read_pids(file, pids) && now_ms() < until;)
+        poll_pause();
+    unlink(file);
+    assert_int_equal(kill(worker, SIGKILL), 0);
+    assert_int_equal(waitpid(worker, NULL, 0), worker);
+    assert_true(pids[0] > 0);
+    kill(pids[1], SIGKILL); /* what the command itself has started is the command's */
+    assert_dies(pids[0]);
 }
 
 static void test_memory(void **state)
@@ -529,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_gentle_timeout),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_parent_dies),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_resolving),
         cmocka_unit_test(test_many_threads),
