@@ -268,6 +268,40 @@ static void test_identity(void **state)
     assert_true(first == second);
 }
 
+static void run_probe(const char *path, char *line, size_t size)
+{
+    FILE *out = popen(path, "r");
+    assert_non_null(out);
+    assert_non_null(fgets(line, (int)size, out));
+    pclose(out);
+}
+
+/* Whoever runs a set-uid program has made its environment and its configuration. */
+static void test_set_uid(void **state)
+{
+    (void)state;
+    char line[4096];
+    char expected[512];
+    setenv("DRAY_DRIVER_PATH", PLUGIN_DIR ":" RUNNER_DIR, 1);
+    run_probe(SECURE_PROBE, line, sizeof(line));
+    assert_non_null(strstr(line, "secure=0 "));
+    assert_non_null(strstr(line, " find=0 load=0 command=0"));
+    if (geteuid() != 0)
+        skip();
+    const char *path = in_folder("probe");
+    copy(SECURE_PROBE, path, SIZE_MAX);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(chown(path, 12345, 0), 0);
+    assert_int_equal(chmod(path, 04755), 0);
+    assert_int_equal(mkdir(in_folder("dray"), 0755), 0); /* not even this one beside it */
+    run_probe(path, line, sizeof(line));
+    if (strstr(line, "secure=0 "))
+        skip(); /* the folder is mounted nosuid */
+    snprintf(expected, sizeof(expected), "secure=1 folder=%s find=%d load=%d command=%d\n",
+        INSTALLED_FOLDER, DRAY_NOTFOUND, DRAY_DENIED, DRAY_DENIED);
+    assert_string_equal(line, expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_traps),
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_set_uid),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
