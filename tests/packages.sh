@@ -11,6 +11,7 @@ command pkg-config pkg-config
 command make make
 header ltdl.h libltdl-dev
 module jansson libjansson-dev
+module libmd libmd-dev
 module yaml-0.1 libyaml-dev
 module sqlite3 libsqlite3-dev
 '
