@@ -42,8 +42,9 @@ static int ask(struct cli *cli, const struct dray_list_options *which)
     struct dray_error error = DRAY_ERROR_INIT;
     if (dray_list(cli->dray, which, count_job, &count, &error) != DRAY_OK)
         return report(cli, &error);
-    fprintf(stderr, "Remove %" PRIu64 " jobs (%s%s%s) for good? [y/N] ", count, which->state,
-        which->queue ? ", queue " : "", which->queue ? which->queue : "");
+    fprintf(stderr, "Remove %" PRIu64 " job%s (%s%s%s) for good? [y/N] ", count,
+        count == 1 ? "" : "s", which->state, which->queue ? ", queue " : "",
+        which->queue ? which->queue : "");
     char answer[16];
     if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
         return EXIT_DONE;

@@ -135,24 +135,32 @@ static int print_types(const struct cli *cli, const struct dray_stats *stats)
     return table_finish(&table);
 }
 
-static void print_totals(const struct cli *cli, const struct dray_stats *stats)
+static void print_totals_for_people(const struct dray_stats *stats)
 {
-    const char *lead = cli->out_is_terminal ? "" : "total\t";
-    const char *gap = cli->out_is_terminal ? " " : "\t";
-    if (cli->out_is_terminal)
-        puts("\nSince the last reset:");
-    printf("%spushed%s%" PRIu64 "\n", lead, gap, stats->pushed);
-    printf("%scompleted%s%" PRIu64 "\n", lead, gap, stats->completed);
-    printf("%sfailed%s%" PRIu64 "\n", lead, gap, stats->failed);
-    printf("%sretried%s%" PRIu64 "\n", lead, gap, stats->retried);
-    printf("%sdead%s%" PRIu64 "\n", lead, gap, stats->dead);
+    printf("\nSince the last reset: %" PRIu64 " pushed, %" PRIu64 " completed, %" PRIu64
+           " dead; %" PRIu64 " attempts failed, %" PRIu64 " retried.\n",
+        stats->pushed, stats->completed, stats->dead, stats->failed, stats->retried);
     if (stats->success_rate >= 0)
-        printf("%ssuccess_rate%s%.4f\n", lead, gap, stats->success_rate);
-    if (stats->failure_rate >= 0)
-        printf("%sfailure_rate%s%.4f\n", lead, gap, stats->failure_rate);
+        printf("%.1f %% of attempts succeeded.", stats->success_rate * 100);
     if (stats->average_processing_time_ms >= 0)
-        printf(
-            "%saverage_processing_time_ms%s%.3f\n", lead, gap, stats->average_processing_time_ms);
+        printf(" An attempt took %.3g ms on average.", stats->average_processing_time_ms);
+    if (stats->success_rate >= 0 || stats->average_processing_time_ms >= 0)
+        putchar('\n');
+}
+
+static void print_totals(const struct dray_stats *stats)
+{
+    printf("total\tpushed\t%" PRIu64 "\n", stats->pushed);
+    printf("total\tcompleted\t%" PRIu64 "\n", stats->completed);
+    printf("total\tfailed\t%" PRIu64 "\n", stats->failed);
+    printf("total\tretried\t%" PRIu64 "\n", stats->retried);
+    printf("total\tdead\t%" PRIu64 "\n", stats->dead);
+    if (stats->success_rate >= 0)
+        printf("total\tsuccess_rate\t%.4f\n", stats->success_rate);
+    if (stats->failure_rate >= 0)
+        printf("total\tfailure_rate\t%.4f\n", stats->failure_rate);
+    if (stats->average_processing_time_ms >= 0)
+        printf("total\taverage_processing_time_ms\t%.3f\n", stats->average_processing_time_ms);
 }
 
 static int print_once(struct cli *cli)
@@ -170,7 +178,10 @@ static int print_once(struct cli *cli)
             fputs("\033[H\033[2J", stdout);
         lost |= print_queues(cli, stats);
         lost |= print_types(cli, stats);
-        print_totals(cli, stats);
+        if (cli->out_is_terminal)
+            print_totals_for_people(stats);
+        else
+            print_totals(stats);
     }
     dray_stats_free(stats);
     return lost ? fail(cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory") : EXIT_DONE;

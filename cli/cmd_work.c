@@ -136,7 +136,7 @@ static int work(struct cli *cli, struct signals *signals, struct work_log *log)
     char left[512] = "";
     if (code == DRAY_OK && values->until_empty)
         work_left(cli, &done, &values->queues, left, sizeof(left));
-    if (code == DRAY_OK || code == DRAY_POISONED)
+    if (code == DRAY_OK || code == DRAY_POISONED || (code == DRAY_EMPTY && log->json))
         work_log_end(log, &done, left);
     cli->progress = 0;
     if (code == DRAY_EMPTY) {

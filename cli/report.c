@@ -34,7 +34,7 @@ static void print(const struct cli *cli, const struct dray_error *error, const c
         return;
     }
     /* What has a place in a file begins with it, as compilers do, so that editors can jump. */
-    if (!error->file[0])
+    if (error->line == 0)
         fputs("dray: ", stderr);
     print_escaped(stderr, error->text, strlen(error->text));
     fputc('\n', stderr);

@@ -64,7 +64,7 @@ static void print_last(const char *text, size_t room)
     fputs("...", stdout);
 }
 
-static void print_aligned(const struct table *table, const char *const *cells)
+static void print_aligned(const struct table *table, const char *const *cells, const char *end)
 {
     size_t width = terminal_width();
     size_t used = 0;
@@ -79,7 +79,7 @@ static void print_aligned(const struct table *table, const char *const *cells)
         printf("%*s", (int)(table->widths[i] - columns + GAP), "");
         used += table->widths[i] + GAP;
     }
-    fputc('\n', stdout);
+    fputs(end, stdout);
 }
 
 static void print_heading(struct table *table)
@@ -87,11 +87,10 @@ static void print_heading(struct table *table)
     if (table->headed)
         return;
     table->headed = 1;
-    if (colours())
+    int bold = colours();
+    if (bold)
         fputs("\033[1m", stdout);
-    print_aligned(table, table->headings);
-    if (colours())
-        fputs("\033[0m", stdout);
+    print_aligned(table, table->headings, bold ? "\033[0m\n" : "\n");
 }
 
 static void print_slice(struct table *table)
@@ -109,7 +108,7 @@ static void print_slice(struct table *table)
     for (size_t r = 0; r < table->nrows; r++) {
         char **row = table->cells + r * table->ncolumns;
         if (table->for_people) {
-            print_aligned(table, (const char *const *)row);
+            print_aligned(table, (const char *const *)row, "\n");
         } else {
             for (size_t i = 0; i < table->ncolumns; i++)
                 printf("%s%s", i > 0 ? "\t" : "", row[i] ? row[i] : "");

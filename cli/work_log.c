@@ -135,10 +135,14 @@ static void on_job_error(const struct dray_event *event, void *user)
     }
     char run[DRAY_TIME_SIZE];
     char again[DRAY_TIME_SIZE];
-    say(log, "failed: %s %s on %s, attempt %" PRIu32 " of %" PRIu32 ", after %s: %s; again in %s",
+    const char *in = event->retry_in_ms > 0 ? "in " : "at once";
+    if (event->retry_in_ms > 0)
+        dray_format_duration(event->retry_in_ms, again);
+    else
+        again[0] = 0;
+    say(log, "failed: %s %s on %s, attempt %" PRIu32 " of %" PRIu32 ", after %s: %s; again %s%s",
         event->type, event->id, event->queue, event->attempt, event->max_attempts,
-        dray_format_duration(event->run_ms, run), error,
-        dray_format_duration(event->retry_in_ms, again));
+        dray_format_duration(event->run_ms, run), error, in, again);
 }
 
 static void on_job_dead(const struct dray_event *event, void *user)

@@ -41,7 +41,7 @@ test_status_for_people_and_programs() {
     has_not "$out" $'\033'
     on_terminal status
     has "$out" QUEUE
-    has "$out" 'pushed 1'
+    has "$out" '1 pushed'
     run 0 status --queue mail --json
     json '.queues | length' 1
 }

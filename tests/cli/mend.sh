@@ -102,6 +102,25 @@ test_purge() {
     is "$("$dray" list --json | jq -r .id)" four
 }
 
+# answer TEXT ARGUMENT...: dray on a pseudo-terminal, with somebody who answers.
+answer() {
+    local text=$1
+    shift
+    out=$(printf '%s\n' "$text" | script -qec "$dray $*" /dev/null)
+    status=$?
+}
+
+test_purge_asks_on_a_terminal() {
+    "$dray" push ok --id one >/dev/null
+    answer n purge --state ready
+    is "$status" 1
+    has "$out" 'Remove 1 job (ready) for good?'
+    is "$(count ready)" 1
+    answer y purge --state ready --queue default
+    is "$status" 0
+    is "$(count ready)" 0
+}
+
 test_sweep() {
     sed -i 's|path: var/queue.db|path: var/queue.db, retry_after: 1s|' queue.yaml
     "$dray" push waits --id one >/dev/null

@@ -79,7 +79,7 @@ test_global_options_stand_anywhere() {
     cp ../queue.yaml config/
     run 0 list
     run 78 list -c missing.yaml
-    has "$err" missing.yaml
+    has "$err" 'dray: missing.yaml'
     one_line "$err"
 }
 

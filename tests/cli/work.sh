@@ -10,7 +10,7 @@ test_until_empty() {
     has "$err" 'done: ok one'
     has "$err" 'failed: fails two on mail, attempt 1 of 2'
     has "$err" 'dead: fails two on mail, attempt 2 of 2'
-    has "$err" 'no route'
+    has "$err" 'no route; again at once'
     has "$err" 'stopped: 3 processed, 1 succeeded, 2 failed'
     is "$out" ''
     run 0 work --until-empty
@@ -84,6 +84,7 @@ test_json_log() {
     is "$(printf '%s\n' "$out" | jq -c 'select(.event=="job_dead") | [.attempt,.error,.retry_in_ms]')" \
         '[2,"no route",null]'
     run 4 work --once --json
+    is "$(printf '%s\n' "$out" | tail -n 1 | jq -c '[.event,.processed]')" '["worker_stop",0]'
 }
 
 test_results_are_kept_when_asked() {
