@@ -274,19 +274,23 @@ struct dray_lease lease_of(const struct dray_job *job, uint32_t verdict)
         .ref = job->ref};
 }
 
-/* One kind of call may carry several verdicts only in a turn: else split into ack and retry. */
-static void settle_one(
-    struct subject *subject, const struct dray_lease *const *lease, int32_t *answer)
+static int is_ack(const struct dray_lease *lease)
+{
+    return lease->verdict == DRAY_VERDICT_DONE;
+}
+
+/* One ack, or one retry. Both kinds together go into a turn alone. */
+static void settle_part(
+    struct subject *subject, const struct dray_lease *const *leases, int32_t *answers, uint32_t n)
 {
     struct calling calling = begin(subject);
-    int32_t code;
+    const struct dray_driver *driver = subject->driver;
+    int32_t code = is_ack(leases[0])
+                       ? driver->ack(subject->self, &calling.call, leases, answers, n)
+                       : driver->retry(subject->self, &calling.call, leases, answers, n);
 
-    if ((*lease)->verdict == DRAY_VERDICT_DONE)
-        code = subject->driver->ack(subject->self, &calling.call, lease, answer, 1);
-    else
-        code = subject->driver->retry(subject->self, &calling.call, lease, answer, 1);
-    if (code != DRAY_OK)
-        *answer = code;
+    for (uint32_t i = 0; code != DRAY_OK && i < n; i++)
+        answers[i] = code;
 }
 
 int32_t subject_settle_all(
@@ -298,8 +302,13 @@ int32_t subject_settle_all(
         struct dray_turn turn = {.nsettle = n, .settle = leases, .settle_answers = answers};
         return subject_turn(subject, &turn);
     }
-    for (uint32_t i = 0; i < n; i++)
-        settle_one(subject, &leases[i], &answers[i]);
+    for (uint32_t i = 0, part; i < n; i += part) {
+        for (part = 1; i + part < n && part < subject->driver->max_batch; part++) {
+            if (is_ack(leases[i]) != is_ack(leases[i + part]))
+                break;
+        }
+        settle_part(subject, leases + i, answers + i, part);
+    }
     return DRAY_OK;
 }
 

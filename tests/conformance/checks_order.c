@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void push_named(struct check *check, const char *id, uint32_t priority, uint64_t delay_ms)
 {
@@ -102,6 +103,96 @@ static void nobody_starves(struct check *check)
     EXPECT(check, found);
 }
 
+#define MANY 10000u
+#define AT_ONCE 100u
+
+/* How many to take in one call. */
+static uint32_t at_once(const struct subject *s)
+{
+    uint32_t most = s->driver->max_push < AT_ONCE ? s->driver->max_push : AT_ONCE;
+
+    return s->driver->max_batch < most ? s->driver->max_batch : most;
+}
+
+/* Pushes jobs from number `from` on, and tells where to go on. */
+static uint32_t push_numbers(struct subject *s, uint32_t from)
+{
+    struct dray_job jobs[AT_ONCE];
+    char ids[AT_ONCE][16];
+    uint32_t n = at_once(s) < MANY - from ? at_once(s) : MANY - from;
+
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "n%u", from + i);
+        jobs[i] = job_of(ids[i]);
+    }
+    return subject_push(s, jobs, n, 0, NULL, NULL) == DRAY_OK ? from + n : MANY;
+}
+
+static unsigned number_of(const struct dray_job *job)
+{
+    char id[16];
+    unsigned number = MANY;
+
+    snprintf(id, sizeof(id), "%.*s", (int)job->id.len, job->id.data);
+    return sscanf(id, "n%u", &number) == 1 && number < MANY ? number : MANY;
+}
+
+/* Settles those jobs handed out that are to have this verdict; tells how many, 0 on a failure. Two
+   of three go back to the end, once. */
+static uint32_t settle_as(struct subject *s, uint32_t verdict, unsigned char *done)
+{
+    struct dray_lease leases[AT_ONCE];
+    const struct dray_lease *list[AT_ONCE] = {0};
+    int32_t answers[AT_ONCE];
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < s->shown.n && i < AT_ONCE; i++) {
+        const struct dray_job *job = &s->shown.at[i].job;
+        unsigned number = number_of(job);
+        int again = number % 3 && job->attempts == 1;
+        if (again != (verdict == DRAY_VERDICT_AGAIN))
+            continue;
+        leases[n] = lease_of(job, verdict);
+        list[n] = &leases[n];
+        n++;
+        if (!again)
+            done[number]++;
+    }
+    subject_settle_all(s, list, answers, n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (answers[i] != DRAY_OK)
+            return 0;
+    }
+    return n;
+}
+
+static uint32_t take_and_settle(struct subject *s, unsigned char *done)
+{
+    if (subject_reserve(s, at_once(s), 60000) != DRAY_OK)
+        return 0;
+    return settle_as(s, DRAY_VERDICT_AGAIN, done) + settle_as(s, DRAY_VERDICT_DONE, done);
+}
+
+static void many(struct check *check)
+{
+    struct subject *s = &check->subject;
+    unsigned char *done = calloc(MANY + 1, 1);
+    uint32_t taken = 0, missed = 0;
+
+    for (uint32_t from = 0, turns = 0; done && from < MANY; turns++) {
+        from = push_numbers(s, from);
+        if (turns % 4 == 0)
+            taken += take_and_settle(s, done);
+    }
+    for (uint32_t n = 1; done && n; taken += n)
+        n = take_and_settle(s, done);
+    for (uint32_t i = 0; done && i < MANY; i++)
+        missed += done[i] != 1;
+    free(done);
+    EXPECT_NUMBER(check, missed, 0);
+    EXPECT_NUMBER(check, taken, MANY + MANY - (MANY + 2) / 3);
+}
+
 const struct check_row checks_order[] = {
     {"O1", "in the order of entering ready", first_in_first_out, DRAY_CAN_PRIORITY},
     {"O1", "a batch keeps its order", batch_keeps_order,
@@ -110,5 +201,6 @@ const struct check_row checks_order[] = {
     {"O1", "a retried job takes its place at the end", takes_its_place_again, DRAY_CAN_PRIORITY},
     {"O1", "a due job keeps its priority", due_keeps_priority, DRAY_CAN_PRIORITY},
     {"O3", "nobody starves within a priority", nobody_starves, 0},
+    {"O3", "ten thousand jobs are each done once", many, NEED_GROUP | NEED_BATCH},
     {0},
 };
