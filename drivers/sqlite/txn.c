@@ -46,6 +46,12 @@ int32_t txn_checkpoint(struct store *store, struct dray_call *call, int mode)
 {
     int left = 0, done = 0;
     int rc = sqlite3_wal_checkpoint_v2(store->db, "main", mode, &left, &done);
+    /* SQLite does not ask the busy handler here. No other checkpoint can be under way, but a reader
+       that found the log's index gone, after a crash, locks everything while it makes it anew. */
+    while ((rc & 0xff) == SQLITE_BUSY && lock_clock_ms() < store->deadline_ms) {
+        sqlite3_sleep(1);
+        rc = sqlite3_wal_checkpoint_v2(store->db, "main", mode, &left, &done);
+    }
     if (rc == SQLITE_OK) {
         store->wal_frames = left - done;
         return DRAY_OK;

@@ -65,6 +65,12 @@ static void note(int out, uint32_t what, uint32_t id, uint64_t counter)
         _exit(9);
 }
 
+static void give_up(int status)
+{
+    fprintf(stderr, "child: %s\n", rig.error.text);
+    _exit(status);
+}
+
 static uint32_t number_of(const char *id)
 {
     return (uint32_t)strtoul(id + 1, NULL, 10);
@@ -149,13 +155,13 @@ static void take_turn(struct child *child, struct plan *plan)
     plan_outcomes(plan, child);
     plan_pushes(plan, child);
     if (rig.driver->turn(rig.self, rig_call(&rig), &turn) != DRAY_OK)
-        _exit(3);
+        give_up(3);
     for (uint32_t i = 0; i < push.njobs; i++)
         note(child->out, PUSHED, number_of(plan->ids[i]), 0);
     child->pushed += push.njobs;
     for (uint32_t i = 0; i < child->nheld; i++) {
         if (plan->settled[i] != DRAY_OK)
-            _exit(4);
+            give_up(4);
         note(child->out, plan->leases[i].verdict == DRAY_VERDICT_DONE ? ACKED : RETRIED,
             number_of(child->held[i].id), plan->leases[i].token.counter);
     }
@@ -174,7 +180,7 @@ static void work(int number)
     snprintf(name, sizeof(name), "%s/notes-%d", folder, number);
     child.out = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     if (child.out < 0 || rig_open(&rig) != DRAY_OK)
-        _exit(2);
+        give_up(2);
     seed += (uint64_t)number * 7919;
     for (;;) {
         memset(&plan, 0, sizeof(plan));
