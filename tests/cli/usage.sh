@@ -172,7 +172,7 @@ test_somebody_elses_database() {
 
 test_a_file_that_is_no_database() {
     head -c 5000 /dev/zero | tr '\0' x >var/queue.db
-    run 74 push ok
+    run 78 push ok
     has "$err" queue.db
     one_line "$err"
 }
