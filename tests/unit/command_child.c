@@ -120,7 +120,7 @@ static int flood(FILE *stream)
 
 static int eat_memory(void)
 {
-    char *block = malloc(512u * 1024 * 1024);
+    char *volatile block = malloc(512u * 1024 * 1024); /* or the compiler spares itself the call */
     if (!block) {
         fprintf(stderr, "no memory: %s\n", strerror(errno));
         return 1;
