@@ -68,6 +68,7 @@ static int dispatch_threads(struct dispatcher *crowd, unsigned n, struct handed_
     pthread_barrier_t start;
     if (pthread_barrier_init(&start, NULL, n) != 0)
         return -1;
+    struct lap begin = stopwatch_start();
     for (unsigned i = 0; i < n; i++) {
         crowd[i].start = &start;
         int error = pthread_create(&threads[i], NULL, dispatcher_main, &crowd[i]);
@@ -84,7 +85,8 @@ static int dispatch_threads(struct dispatcher *crowd, unsigned n, struct handed_
         begun_ns = crowd[i].begun_ns < begun_ns ? crowd[i].begun_ns : begun_ns;
         ended_ns = crowd[i].ended_ns > ended_ns ? crowd[i].ended_ns : ended_ns;
     }
-    out->elapsed_ns = ended_ns - begun_ns;
+    out->spent = stopwatch_since(&begin);
+    out->spent.wall_ns = ended_ns - begun_ns;
     pthread_barrier_destroy(&start);
     return 0;
 }
@@ -99,11 +101,11 @@ int crowd_dispatch(const struct load *load, put_fn put, void *arg, struct handed
         uint64_t share = load->jobs / n + (i < load->jobs % n);
         crowd[i] = (struct dispatcher){.load = load, .put = put, .arg = arg, .share = share};
     }
-    *out = (struct handed_in){0, 0};
+    *out = (struct handed_in){.jobs = 0};
     if (n == 1) {
-        uint64_t begin = stopwatch_ns();
+        struct lap begin = stopwatch_start();
         hand_in(&crowd[0]);
-        out->elapsed_ns = stopwatch_ns() - begin;
+        out->spent = stopwatch_since(&begin);
     } else if (dispatch_threads(crowd, n, out) != 0) {
         return -1;
     }

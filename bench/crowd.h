@@ -7,6 +7,7 @@
 #define BENCH_CROWD_H
 
 #include "contest.h"
+#include "stopwatch.h"
 
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -18,7 +19,7 @@ typedef int (*put_fn)(void *arg, unsigned n);
 /* What the dispatchers did. */
 struct handed_in {
     uint64_t jobs;
-    uint64_t elapsed_ns; /* from the first start to the last end */
+    struct lap spent; /* from the first start to the last end */
 };
 
 /* Hands in load->jobs jobs in batches on load->dispatchers threads, until the time limit. One

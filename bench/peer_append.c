@@ -120,7 +120,7 @@ static int append_dispatch(const struct load *load, struct sample *out)
         return -1;
     struct handed_in in;
     int rc = crowd_dispatch(load, journal_put, journal, &in);
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+    stopwatch_rates(out->values, in.jobs, &in.spent);
     out->dispatched = in.jobs;
     out->handled = journal->waiting;
     journal_close(journal);
@@ -133,17 +133,18 @@ static int run_worker(const struct load *load, struct sample *out, int backlog)
     struct journal *journal = journal_open(load);
     if (!journal)
         return -1;
-    struct handed_in in = {0, 0};
+    struct handed_in in = {.jobs = 0};
     int rc = backlog ? crowd_dispatch(load, journal_put, journal, &in) : 0;
     pthread_t worker;
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     if (rc == 0)
         rc = pthread_create(&worker, NULL, worker_main, journal) == 0 ? 0 : -1;
     if (rc == 0) {
         if (!backlog)
             rc = crowd_dispatch(load, journal_put, journal, &in);
         rc |= tally_wait(&journal->tally, in.jobs);
-        out->values[0] = stopwatch_rate(in.jobs, stopwatch_ns() - begin);
+        struct lap spent = stopwatch_since(&begin);
+        stopwatch_rates(out->values, in.jobs, &spent);
         pthread_mutex_lock(&journal->mutex);
         journal->closed = 1;
         pthread_cond_signal(&journal->work);

@@ -16,7 +16,7 @@ static int dray_side_dispatch(const struct load *load, struct sample *out)
     struct handed_in in;
     if (crowd_dispatch(load, subject_put, subject, &in) != 0)
         return -1;
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+    stopwatch_rates(out->values, in.jobs, &in.spent);
     if (!subject->runs_inline && subject_drain(subject, in.jobs, 1, NULL) != 0)
         return -1;
     out->dispatched = in.jobs;
@@ -30,14 +30,14 @@ static int dray_side_end_to_end(const struct load *load, struct sample *out)
     tally_reset(&subject->tally);
     if (subject_start(subject, load->executors) != 0)
         return -1;
-    struct handed_in in = {0, 0};
-    uint64_t begin = stopwatch_ns();
+    struct handed_in in = {.jobs = 0};
+    struct lap begin = stopwatch_start();
     int rc = crowd_dispatch(load, subject_put, subject, &in);
     if (rc == 0)
         rc = tally_wait(&subject->tally, in.jobs);
-    uint64_t elapsed = stopwatch_ns() - begin;
+    struct lap spent = stopwatch_since(&begin);
     rc |= subject_stop(subject);
-    out->values[0] = stopwatch_rate(in.jobs, elapsed);
+    stopwatch_rates(out->values, in.jobs, &spent);
     out->dispatched = in.jobs;
     out->handled = atomic_load(&subject->tally.handled);
     return rc;
@@ -50,10 +50,10 @@ static int dray_side_drain(const struct load *load, struct sample *out)
     struct handed_in in;
     if (crowd_dispatch(load, subject_put, subject, &in) != 0)
         return -1;
-    uint64_t elapsed = 0;
-    if (subject_drain(subject, in.jobs, load->executors, &elapsed) != 0)
+    struct lap spent;
+    if (subject_drain(subject, in.jobs, load->executors, &spent) != 0)
         return -1;
-    out->values[0] = stopwatch_rate(in.jobs, elapsed);
+    stopwatch_rates(out->values, in.jobs, &spent);
     out->dispatched = in.jobs;
     out->handled = atomic_load(&subject->tally.handled);
     return 0;
@@ -126,11 +126,14 @@ int subject_pass(const struct load *load, struct sample *out)
     struct handed_in in;
     if (crowd_dispatch(load, subject_put, subject, &in) != 0)
         return -1;
-    uint64_t elapsed = 0;
-    if (subject_drain(subject, in.jobs, load->executors, &elapsed) != 0)
+    struct lap spent;
+    if (subject_drain(subject, in.jobs, load->executors, &spent) != 0)
         return -1;
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
-    out->values[1] = stopwatch_rate(in.jobs, elapsed);
+    double values[2] = {-1, -1};
+    stopwatch_rates(values, in.jobs, &in.spent);
+    out->values[0] = values[0];
+    stopwatch_rates(values, in.jobs, &spent);
+    out->values[1] = values[0];
     out->dispatched = in.jobs;
     out->handled = atomic_load(&subject->tally.handled);
     return 0;

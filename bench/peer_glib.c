@@ -45,11 +45,12 @@ static int glib_end_to_end(const struct load *load, struct sample *out)
     if (!pool.threads)
         return -1;
     struct handed_in in;
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     int rc = crowd_dispatch(load, pool_put, &pool, &in);
     if (rc == 0)
         rc = tally_wait(&pool.tally, in.jobs);
-    out->values[0] = stopwatch_rate(in.jobs, stopwatch_ns() - begin);
+    struct lap spent = stopwatch_since(&begin);
+    stopwatch_rates(out->values, in.jobs, &spent);
     g_thread_pool_free(pool.threads, FALSE, TRUE);
     out->dispatched = in.jobs;
     out->handled = atomic_load(&pool.tally.handled);

@@ -143,7 +143,7 @@ static int queue_dispatch(const struct load *load, struct sample *out)
     list_init(&list);
     struct handed_in in;
     int rc = crowd_dispatch(load, list_put, &list, &in);
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+    stopwatch_rates(out->values, in.jobs, &in.spent);
     out->dispatched = in.jobs;
     out->handled = list_count(&list);
     list_done(&list);
@@ -157,14 +157,14 @@ static int queue_end_to_end(const struct load *load, struct sample *out)
     pthread_t threads[EXECUTORS_MAX];
     unsigned n = executors_start(&list, threads, load->executors);
     struct handed_in in;
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     int rc = n == load->executors ? crowd_dispatch(load, list_put, &list, &in) : -1;
     if (rc == 0)
         rc = tally_wait(&list.tally, in.jobs);
-    uint64_t elapsed = stopwatch_ns() - begin;
+    struct lap spent = stopwatch_since(&begin);
     executors_join(&list, threads, n);
     if (rc == 0) {
-        out->values[0] = stopwatch_rate(in.jobs, elapsed);
+        stopwatch_rates(out->values, in.jobs, &spent);
         out->dispatched = in.jobs;
         out->handled = atomic_load(&list.tally.handled);
     }
@@ -179,11 +179,12 @@ static int queue_drain(const struct load *load, struct sample *out)
     struct handed_in in;
     int rc = crowd_dispatch(load, list_put, &list, &in);
     pthread_t threads[EXECUTORS_MAX];
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     unsigned n = executors_start(&list, threads, load->executors);
     if (rc == 0)
         rc = tally_wait(&list.tally, in.jobs);
-    out->values[0] = stopwatch_rate(in.jobs, stopwatch_ns() - begin);
+    struct lap spent = stopwatch_since(&begin);
+    stopwatch_rates(out->values, in.jobs, &spent);
     executors_join(&list, threads, n);
     out->dispatched = in.jobs;
     out->handled = atomic_load(&list.tally.handled);

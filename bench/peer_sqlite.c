@@ -168,10 +168,12 @@ static void *worker_main(void *arg)
 }
 
 /* Waits until the worker has run `jobs`, and ends it. */
-static int worker_finish(struct bare *bare, pthread_t worker, uint64_t jobs, uint64_t *end_ns)
+static int worker_finish(
+    struct bare *bare, pthread_t worker, uint64_t jobs, struct sample *out, const struct lap *begin)
 {
     int rc = tally_wait(&bare->tally, jobs);
-    *end_ns = stopwatch_ns();
+    struct lap spent = stopwatch_since(begin);
+    stopwatch_rates(out->values, jobs, &spent);
     pthread_mutex_lock(&bare->mutex);
     bare->closed = 1;
     pthread_cond_signal(&bare->work);
@@ -197,7 +199,7 @@ static int sqlite_dispatch(const struct load *load, struct sample *out)
         return -1;
     struct handed_in in;
     int rc = crowd_dispatch(load, bare_put, &bare, &in);
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+    stopwatch_rates(out->values, in.jobs, &in.spent);
     out->dispatched = in.jobs;
     out->handled = bare_count(&bare);
     bare_close(&bare);
@@ -210,19 +212,17 @@ static int run_worker(const struct load *load, struct sample *out, unsigned clai
     struct bare bare;
     if (bare_start(&bare, load, claim) != 0)
         return -1;
-    struct handed_in in = {0, 0};
+    struct handed_in in = {.jobs = 0};
     int rc = backlog ? crowd_dispatch(load, bare_put, &bare, &in) : 0;
     pthread_t worker;
-    uint64_t begin = stopwatch_ns();
-    uint64_t end = begin;
+    struct lap begin = stopwatch_start();
     if (rc == 0)
         rc = pthread_create(&worker, NULL, worker_main, &bare) == 0 ? 0 : -1;
     if (rc == 0) {
         if (!backlog)
             rc = crowd_dispatch(load, bare_put, &bare, &in);
-        rc |= worker_finish(&bare, worker, in.jobs, &end);
+        rc |= worker_finish(&bare, worker, in.jobs, out, &begin);
     }
-    out->values[0] = stopwatch_rate(in.jobs, end - begin);
     out->dispatched = in.jobs;
     out->handled = atomic_load(&bare.tally.handled);
     bare_close(&bare);

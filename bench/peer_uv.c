@@ -75,12 +75,13 @@ static int end_to_end_in_child(const struct load *load, struct sample *out)
     if (uv_loop_init(&pool.loop) != 0)
         return -1;
     struct handed_in in;
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     if (crowd_dispatch(load, pool_put, &pool, &in) != 0)
         return -1;
     if (tally_wait(&pool.tally, in.jobs) != 0)
         return -1;
-    out->values[0] = stopwatch_rate(in.jobs, stopwatch_ns() - begin);
+    struct lap spent = stopwatch_since(&begin);
+    stopwatch_rates(out->values, in.jobs, &spent);
     uv_run(&pool.loop, UV_RUN_DEFAULT);
     out->dispatched = in.jobs;
     out->handled = pool.reaped;

@@ -11,9 +11,9 @@
 /* What a side can do; NULL where it makes no sense. Dray itself is one of these (subject.h). */
 struct peer {
     const char *name;
-    run_fn dispatch;   /* value 0: jobs/s handed in; nobody runs them meanwhile */
-    run_fn end_to_end; /* value 0: jobs/s from the first handed in to the last one run */
-    run_fn drain;      /* value 0: jobs/s out of a backlog */
+    run_fn dispatch;   /* values 0, 1: jobs/s handed in, processor ns a job; nobody runs them */
+    run_fn end_to_end; /* the same from the first handed in to the last one run */
+    run_fn drain;      /* the same out of a backlog */
     run_fn pickup;     /* values 0, 1: p50 and p99 in microseconds from dispatch to handler */
     run_fn space;      /* values 0, 1, 2: bytes a waiting job of heap, resident memory, disk */
 };

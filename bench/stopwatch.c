@@ -8,16 +8,35 @@
 
 static volatile sig_atomic_t interrupted;
 
-uint64_t stopwatch_ns(void)
+static uint64_t read_clock(clockid_t id)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-double stopwatch_rate(uint64_t count, uint64_t elapsed_ns)
+uint64_t stopwatch_ns(void)
 {
-    return elapsed_ns ? (double)count * (double)NS_PER_S / (double)elapsed_ns : 0;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+struct lap stopwatch_start(void)
+{
+    return (struct lap){stopwatch_ns(), read_clock(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+struct lap stopwatch_since(const struct lap *start)
+{
+    struct lap now = stopwatch_start();
+    return (struct lap){now.wall_ns - start->wall_ns, now.cpu_ns - start->cpu_ns};
+}
+
+void stopwatch_rates(double *values, uint64_t count, const struct lap *spent)
+{
+    if (count == 0 || spent->wall_ns == 0)
+        return;
+    values[0] = (double)count * (double)NS_PER_S / (double)spent->wall_ns;
+    values[1] = (double)spent->cpu_ns / (double)count;
 }
 
 static void note_signal(int number)

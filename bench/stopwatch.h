@@ -11,8 +11,18 @@
 /* Monotonic nanoseconds. Any thread. */
 uint64_t stopwatch_ns(void);
 
-/* Things a second; 0 if no time has passed. */
-double stopwatch_rate(uint64_t count, uint64_t elapsed_ns);
+/* Time that passed and processor time that all threads used, both in nanoseconds. */
+struct lap {
+    uint64_t wall_ns;
+    uint64_t cpu_ns;
+};
+
+struct lap stopwatch_start(void);
+/* Since `start`. */
+struct lap stopwatch_since(const struct lap *start);
+
+/* values[0]: things a second; values[1]: nanoseconds of processor time each. */
+void stopwatch_rates(double *values, uint64_t count, const struct lap *spent);
 
 /* After this, SIGINT and SIGTERM are noted instead of ending the program, so that it can still
    remove what it made. */

@@ -251,7 +251,7 @@ static struct dray_worker_options worker_options(
     };
 }
 
-int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, uint64_t *elapsed_ns)
+int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, struct lap *spent)
 {
     if (jobs == 0)
         return 0;
@@ -261,11 +261,11 @@ int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, ui
     options.timeout_ms = 600 * 1000;
     struct dray_work_report report = {0};
     struct dray_error error = DRAY_ERROR_INIT;
-    uint64_t begin = stopwatch_ns();
+    struct lap begin = stopwatch_start();
     if (dray_work(subject->dray, &options, &report, &error) != DRAY_OK)
         return complain("work", &error);
-    if (elapsed_ns)
-        *elapsed_ns = stopwatch_ns() - begin;
+    if (spent)
+        *spent = stopwatch_since(&begin);
     if (report.succeeded == jobs && report.lost == 0)
         return 0;
     fprintf(stderr,

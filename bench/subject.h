@@ -46,8 +46,8 @@ void subject_close(struct subject *subject);
 /* Hands in `n` jobs at once (put_fn); waits while the store is full or busy. */
 int subject_put(void *arg, unsigned n);
 
-/* Runs exactly `jobs` waiting jobs and returns; *elapsed_ns may be NULL. -1 if fewer came. */
-int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, uint64_t *elapsed_ns);
+/* Runs exactly `jobs` waiting jobs and returns; `spent` may be NULL. -1 if fewer came. */
+int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, struct lap *spent);
 
 /* A worker in the background, on this queue alone. On a driver with one of its own (autostart) both
    do nothing. subject_stop fails if an outcome was lost. */

@@ -270,7 +270,7 @@ int synclog_direct(const struct load *load, struct sample *out)
     if (rc == DRAY_OK) {
         struct handed_in in;
         rc = crowd_dispatch(load, direct_put, &direct, &in);
-        out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+        stopwatch_rates(out->values, in.jobs, &in.spent);
         out->dispatched = in.jobs;
         out->handled = synclog_count(direct.path);
     } else {

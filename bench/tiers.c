@@ -54,7 +54,7 @@ static run_fn op_space(const struct peer *peer)
     return peer->space;
 }
 
-static const struct measure rate[] = {{"rate", "jobs/s"}};
+static const struct measure rate[] = {{"rate", "jobs/s"}, {"cpu", "ns/job"}};
 static const struct measure latency[] = {{"p50", "us"}, {"p99", "us"}};
 static const struct measure space[] = {
     {"heap", "bytes/job"}, {"resident", "bytes/job"}, {"disk", "bytes/job"}};
@@ -97,7 +97,7 @@ static int compare(
 static int compare_rates(struct stage *stage, const char *name, operation_fn operation,
     unsigned dispatchers, unsigned executors, unsigned batch)
 {
-    struct contest contest = contest_of(stage, name, rate, 1);
+    struct contest contest = contest_of(stage, name, rate, 2);
     struct load load = load_of(stage, dispatchers, executors, batch);
     return compare(stage, &contest, operation, &load);
 }
@@ -203,7 +203,7 @@ static int committed_through_core(const struct load *load, struct sample *out)
     uint64_t before = synclog_count(subject->store);
     if (crowd_dispatch(load, subject_put, subject, &in) != 0)
         return -1;
-    out->values[0] = stopwatch_rate(in.jobs, in.elapsed_ns);
+    stopwatch_rates(out->values, in.jobs, &in.spent);
     out->dispatched = in.jobs;
     out->handled = synclog_count(subject->store) - before;
     return 0;
@@ -217,7 +217,7 @@ static int tier_commit(struct stage *stage)
     struct subject subject;
     if (subject_open(&subject, &source, &stage->plan->exit_status) != 0)
         return -1;
-    struct contest contest = contest_of(stage, "one fdatasync a turn, 16 threads", rate, 1);
+    struct contest contest = contest_of(stage, "one fdatasync a turn, 16 threads", rate, 2);
     struct load load = load_of(stage, COMMITTERS, 0, 1);
     load.subject = &subject;
     contest_add(&contest, "dray, synclog driver", committed_through_core, &load);
