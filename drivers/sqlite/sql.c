@@ -173,13 +173,27 @@ static int32_t fail_file(struct store *store, struct dray_call *call, int rc)
         sys ? strerror(sys) : "no system error");
 }
 
+/* The errno of the last failed write to the log: sqlite3_system_errno may have been overwritten by
+   what the rollback did. */
+static int log_errno(const struct store *store)
+{
+    sqlite3_file *log = NULL;
+    int sys = 0;
+    int rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &sys);
+    return sys;
+}
+
 int sql_is_full(const struct store *store, int rc)
 {
     if ((rc & 0xff) == SQLITE_FULL)
         return 1;
+    if (rc != SQLITE_IOERR_WRITE)
+        return 0;
     /* SQLite knows ENOSPC alone; a quota and a limit on file sizes are no different. */
-    int sys = sqlite3_system_errno(store->db);
-    return rc == SQLITE_IOERR_WRITE && (sys == EDQUOT || sys == EFBIG);
+    int sys = log_errno(store);
+    return sys == EDQUOT || sys == EFBIG;
 }
 
 int32_t sql_fail(struct store *store, struct dray_call *call, int rc)
