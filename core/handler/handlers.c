@@ -90,6 +90,16 @@ static int add_locked(struct dray *dray, const struct handler *handler, struct d
     return code;
 }
 
+static int check_backoff(const struct dray_backoff *backoff, struct dray_error *error)
+{
+    if (backoff->strategy < DRAY_BACKOFF_DEFAULT || backoff->strategy > DRAY_BACKOFF_NONE)
+        return error_set(error, DRAY_INVALID, 0, "the backoff strategy %d is none of DRAY_BACKOFF_",
+            backoff->strategy);
+    if (!(backoff->jitter <= 1))
+        return error_set(error, DRAY_INVALID, 0, "the jitter of a backoff is at most 1");
+    return DRAY_OK;
+}
+
 int dray_on(struct dray *dray, const char *type, dray_handler_fn fn, void *user,
     const struct dray_handler_options *options, struct dray_error *error)
 {
@@ -99,6 +109,8 @@ int dray_on(struct dray *dray, const char *type, dray_handler_fn fn, void *user,
     const char *why = type ? name_check(type, strlen(type)) : "is missing";
     if (why)
         return error_set(error, DRAY_INVALID, 0, "the type of the handler %s", why);
+    if (options && (code = check_backoff(&options->backoff, error)) != DRAY_OK)
+        return code;
     struct handler handler = {.fn = fn, .user = user, .grace_ms = dray->handlers.default_grace_ms};
     snprintf(handler.type, sizeof(handler.type), "%s", type);
     if (options)

@@ -284,6 +284,9 @@ int dray_sweep(struct dray *dray, const char *queue, uint64_t *count, struct dra
     int code = instance_check(dray, error);
     if (code != DRAY_OK)
         return code;
+    const char *why = queue ? name_check(queue, strlen(queue)) : NULL;
+    if (why)
+        return error_set(error, DRAY_NOTFOUND, 0, "no such queue: it %s", why);
     uint64_t before = count_active(dray, queue);
     code = for_queues(dray, queue, sweep_one, error);
     uint64_t after = count_active(dray, queue);

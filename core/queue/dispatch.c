@@ -7,6 +7,7 @@
 #include "queue/unique.h"
 #include "text/json.h"
 #include "text/name.h"
+#include "worker/attempt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 
 /* A batch up to this size needs no memory but the stack. */
 #define SMALL 8
-
-#define DELAY_MAX_MS (10ull * 366 * 24 * 3600 * 1000)
 
 /* What a job needs beside its struct until it is pushed. */
 struct draft {

@@ -3,8 +3,8 @@
  * Running jobs in the caller, for inline drivers (sync).
  *
  * Nothing of ours is held across the handler, not even a depth counter: a test's assertion may jump
- * out of a handler and dispatch again. So the nesting is known by the addresses of the frames: the
- * stack grows downwards, and a frame below the caller's own can no longer be there.
+ * out of a handler and dispatch again. So the nesting is known by the attempts that are still on
+ * the stack; see attempt_current.
  */
 #include "host/error.h"
 #include "host/random.h"
@@ -17,19 +17,17 @@
 
 #define DEPTH_MAX 16
 
-static _Thread_local uintptr_t frames[DEPTH_MAX];
-static _Thread_local int depth;
-
-static int live_depth(const void *here)
+/* How many handlers of inline drivers this thread is inside of. */
+static int depth(void)
 {
-    while (depth > 0 && frames[depth - 1] <= (uintptr_t)here)
-        depth--;
-    return depth;
+    int n = 0;
+    for (const struct dray_attempt *a = attempt_current(); a; a = a->outer)
+        n += a->dray->info.runs_inline;
+    return n;
 }
 
 int inline_check(struct dray *dray, const struct dray_job *job, struct dray_error *error)
 {
-    char here;
     pthread_mutex_lock(&dray->lock);
     const struct handler *h = handlers_find(&dray->handlers, job->type.data, job->type.len);
     pthread_mutex_unlock(&dray->lock);
@@ -37,7 +35,7 @@ int inline_check(struct dray *dray, const struct dray_job *job, struct dray_erro
         return error_set(error, DRAY_INVALID, 0,
             "no handler for type %s, and the driver %s runs jobs at once; register one first",
             job->type.data, dray->store->name);
-    if (live_depth(&here) >= DEPTH_MAX)
+    if (depth() >= DEPTH_MAX)
         return error_set(error, DRAY_INVALID, 0,
             "handlers dispatch each other more than %d deep on the driver %s", DEPTH_MAX,
             dray->store->name);
@@ -158,9 +156,7 @@ static int run_attempt(
 
 int inline_run(struct dray *dray, const struct dray_job *job, struct dray_error *error)
 {
-    char here;
-    int level = live_depth(&here);
-    if (level > 0 && (job->delay_ms || job->run_at_ms))
+    if ((job->delay_ms || job->run_at_ms) && depth() > 0)
         return DRAY_OK; /* delayed, from inside a handler: stored, not run */
     struct dray_error own = DRAY_ERROR_INIT;
     int code;
@@ -168,10 +164,7 @@ int inline_run(struct dray *dray, const struct dray_job *job, struct dray_error 
         struct dray_attempt *a = attempt_new(dray);
         if (!a)
             return error_set(error, DRAY_NOMEM, 0, "out of memory");
-        frames[level] = (uintptr_t)&here;
-        depth = level + 1;
         code = run_attempt(dray, job, a, error ? error : &own);
-        depth = level;
         attempt_free(a);
     } while (code == DRAY_EMPTY);
     return code;

@@ -4,6 +4,7 @@
 
 #include "host/error.h"
 #include "queue/instance.h"
+#include "text/name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,9 +145,21 @@ static int parse_states(const char *text, uint32_t *bits, struct dray_error *err
     return DRAY_OK;
 }
 
+static int check_name(const char *what, const char *name, struct dray_error *error)
+{
+    const char *why = name ? name_check(name, strlen(name)) : NULL;
+    /* Nothing can have that name, and no driver should have to see it. */
+    return why ? error_set(error, DRAY_NOTFOUND, 0, "no such %s: it %s", what, why) : DRAY_OK;
+}
+
 static int make_filter(
     const struct dray_list_options *o, struct dray_filter *filter, struct dray_error *error)
 {
+    int code;
+    if ((code = check_name("queue", o->queue, error)) != DRAY_OK ||
+        (code = check_name("type", o->type, error)) != DRAY_OK ||
+        (code = check_name("id", o->id, error)) != DRAY_OK)
+        return code;
     memset(filter, 0, sizeof(*filter));
     filter->size = (uint32_t)sizeof(*filter);
     filter->queue = str_from(o->queue);

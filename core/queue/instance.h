@@ -38,9 +38,10 @@ struct dray {
     uint32_t budget_ms;
 
     pthread_mutex_t lock;
-    pthread_cond_t led; /* broadcast when a leader is done and somebody waits to be alone */
+    pthread_cond_t led; /* broadcast when the lead is handed over, and when a worker is gone */
     int leading;
-    int waiting_alone; /* how many wait for `led` */
+    int waiting_alone; /* how many wait to be alone with the driver */
+    int handed_over;   /* `leading` is still set, for one of them to take */
     struct inbox inbox;
     struct batch batch; /* large: one for all turns, as there is one turn at a time */
     struct handlers handlers;

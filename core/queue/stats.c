@@ -2,6 +2,7 @@
 /* Counts and totals, and what they say about health. */
 #include "host/error.h"
 #include "queue/instance.h"
+#include "text/name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,9 @@ int dray_stats(
     int code = instance_check(dray, error);
     if (code != DRAY_OK)
         return code;
+    const char *why = queue ? name_check(queue, strlen(queue)) : NULL;
+    if (why)
+        return error_set(error, DRAY_NOTFOUND, 0, "no such queue: it %s", why);
     if (!store_has(&dray->store->driver, "stats"))
         return instance_lacks(dray, "count its jobs", error);
     struct gather g = {.report = calloc(1, sizeof(*g.report))};

@@ -173,21 +173,34 @@ static void answer_batch(struct dray *dray, struct batch *b)
 }
 
 /* Somebody has to lead next if more has gathered meanwhile. A sleeping dispatcher is woken for its
-   own sake, an executor or the keeper for the outcomes. */
-static void pass_the_lead(struct dray *dray)
+   own sake, an executor or the keeper for the outcomes, the keeper also for the end that it put off
+   while somebody led. */
+static void wake_next(struct dray *dray)
 {
     struct group *g = dray->inbox.groups;
     if (g && g->sleeping)
         pthread_cond_signal(&g->wake);
     struct worker *w = dray->worker;
-    if (w) {
-        if (w->idle && (w->ring.n || w->look || dray->inbox.outcomes.n))
-            worker_wake(w);
-        else if (w->keeper_writes && (dray->inbox.outcomes.n || dray->inbox.renewals.n))
-            keeper_nudge(w);
-    }
-    if (dray->waiting_alone)
+    if (!w)
+        return;
+    if (w->idle && (w->ring.n || w->look || dray->inbox.outcomes.n))
+        worker_wake(w);
+    if (atomic_load(&w->stopping) ||
+        (w->keeper_writes && (dray->inbox.outcomes.n || dray->inbox.renewals.n)))
+        keeper_nudge(w);
+}
+
+/* The end of a turn, or of being alone. Whoever waits to be alone is handed the lead, since a busy
+   dispatcher would always be back before a waiter is awake; after that it is the groups' turn. */
+static void pass_the_lead(struct dray *dray, int was_alone)
+{
+    struct group *g = dray->inbox.groups;
+    if (dray->waiting_alone && !(was_alone && g && g->sleeping)) {
+        dray->leading = dray->handed_over = 1;
         pthread_cond_broadcast(&dray->led);
+        return;
+    }
+    wake_next(dray);
 }
 
 void turn_lead(struct dray *dray, uint32_t room)
@@ -212,7 +225,7 @@ void turn_lead(struct dray *dray, uint32_t room)
         dray->leading = 0;
     }
     answer_batch(dray, b);
-    pass_the_lead(dray);
+    pass_the_lead(dray, 0);
 }
 
 /* ---- pushing ---- */
@@ -292,10 +305,12 @@ void turn_begin_alone(struct dray *dray)
     pthread_mutex_lock(&dray->lock);
     if (dray->quick)
         return; /* keeps the lock, as every call on a quick driver does */
-    while (dray->leading) {
+    if (dray->leading) {
         dray->waiting_alone++;
-        pthread_cond_wait(&dray->led, &dray->lock);
+        while (!dray->handed_over)
+            pthread_cond_wait(&dray->led, &dray->lock);
         dray->waiting_alone--;
+        dray->handed_over = 0;
     }
     dray->leading = 1;
     pthread_mutex_unlock(&dray->lock);
@@ -307,6 +322,6 @@ void turn_end_alone(struct dray *dray)
         pthread_mutex_lock(&dray->lock);
         dray->leading = 0;
     }
-    pass_the_lead(dray);
+    pass_the_lead(dray, 1);
     pthread_mutex_unlock(&dray->lock);
 }

@@ -45,6 +45,8 @@ enum attempt_fate {
     FATE_EXHAUSTED, /* handed out beyond its attempts, not started */
 };
 
+#define DELAY_MAX_MS (10ull * 366 * 24 * 3600 * 1000) /* ten years; no wait is longer */
+
 #define ATTEMPT_INLINE 400 /* bytes of strings without another allocation */
 
 struct dray_attempt {
@@ -52,6 +54,10 @@ struct dray_attempt {
     struct dray_attempt *held_next, *held_prev; /* all that the worker holds */
     struct dray *dray;
     struct handler *handler; /* NULL: unknown type */
+
+    /* Of the thread that runs it; see attempt_current. */
+    struct dray_attempt *outer; /* whose handler has dispatched this one */
+    uintptr_t frame;
 
     /* As handed out. */
     struct dray_lease lease; /* its strings point into `text` */
@@ -125,7 +131,7 @@ void attempt_stop(struct dray_attempt *attempt, uint32_t reason);
 /* Takes over the progress that was said during a renewal. The lock is held. */
 void attempt_fold_progress(struct dray_attempt *attempt);
 
-/* The attempt that this thread runs, or NULL. */
+/* The attempt that this thread runs, or NULL. Frees those whose handlers were left by longjmp. */
 struct dray_attempt *attempt_current(void);
 
 /* The wait after a failed attempt: strategy, cap and jitter (worker/backoff.c). */

@@ -38,6 +38,8 @@ uint64_t backoff_ms(const struct dray_backoff *backoff, uint32_t attempt)
                                           : DEFAULT_JITTER;
     if (jitter > 1)
         jitter = 1;
+    if (cap > DELAY_MAX_MS)
+        cap = DELAY_MAX_MS;
     uint64_t ms = plain_ms(backoff->strategy, base, cap, attempt);
     double drawn = (double)ms * (1 + jitter * (2 * random_unit() - 1));
     return (uint64_t)(drawn + 0.5);

@@ -116,7 +116,7 @@ static void run_job(struct executor *e, struct dray_attempt *a)
 {
     struct worker *w = e->worker;
     if (a->timeout_ms && !a->handler->command) {
-        int64_t end = clock_mono_ms(w->dray->clock) + (int64_t)a->timeout_ms;
+        int64_t end = time_after(clock_mono_ms(w->dray->clock), a->timeout_ms);
         pthread_mutex_lock(&w->dray->lock);
         atomic_store(&a->times_out_ms, end);
         keeper_by(w, end);
@@ -136,7 +136,7 @@ static void run_job(struct executor *e, struct dray_attempt *a)
 static void pause_between_jobs(struct worker *w)
 {
     pthread_mutex_lock(&w->dray->lock);
-    int64_t until = clock_mono_ms(w->dray->clock) + (int64_t)w->delay_ms;
+    int64_t until = time_after(clock_mono_ms(w->dray->clock), w->delay_ms);
     while (!atomic_load(&w->stopping) && clock_mono_ms(w->dray->clock) < until)
         clock_cond_wait(w->dray->clock, &w->pause, &w->dray->lock, until);
     pthread_mutex_unlock(&w->dray->lock);
@@ -207,6 +207,8 @@ static int run_call(struct worker *w)
     w->calls = call->next;
     if (!w->calls)
         w->last_call = &w->calls;
+    if (w->idle && (w->calls || w->ring.n || w->look))
+        worker_wake(w); /* one wake-up may have stood for several wishes */
     pthread_mutex_unlock(&w->dray->lock);
     int result = call->fn(call->arg);
     pthread_mutex_lock(&w->dray->lock);
@@ -329,10 +331,10 @@ void *executor_main(void *arg)
     w->alive--;
     e->exited = 1;
     int last = 0;
-    if (w->orphaned) {
+    if (e->orphan) {
         /* Too late for whoever stopped the worker: the lease has been left to expire. */
         dray->abandoned--;
-        last = --w->orphans == 0;
+        last = --w->users == 0;
     } else {
         keeper_nudge(w);
         pthread_cond_broadcast(&w->ended);
@@ -343,15 +345,34 @@ void *executor_main(void *arg)
     return NULL;
 }
 
+/* A place for another executor: that of a stand-in's predecessor which came back and went, or a new
+   one. */
+static struct executor *free_place(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->nexecutors; i++) {
+        struct executor *e = &w->executors[i];
+        if (e->exited) {
+            if (e->has_thread)
+                pthread_detach(e->thread); /* it never touches its place again */
+            e->has_thread = 0;
+            return e;
+        }
+    }
+    return w->nexecutors < w->max_executors ? &w->executors[w->nexecutors] : NULL;
+}
+
 int executor_start(struct worker *w)
 {
-    if (w->nexecutors == w->max_executors)
+    struct executor *e = free_place(w);
+    if (!e)
         return 0;
-    struct executor *e = &w->executors[w->nexecutors];
     e->worker = w;
     if (pthread_create(&e->thread, NULL, executor_main, e) != 0)
         return 0;
-    w->nexecutors++;
+    e->exited = 0;
+    e->has_thread = 1;
+    if (e == &w->executors[w->nexecutors])
+        w->nexecutors++;
     w->alive++;
     return 1;
 }

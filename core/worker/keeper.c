@@ -83,10 +83,11 @@ static void check_timeout(
         return;
     }
     attempt_stop(a, STOP_TIMEOUT);
-    if (now >= end + (int64_t)w->grace_ms)
+    int64_t stuck_at = time_after(end, w->grace_ms);
+    if (now >= stuck_at)
         call_stuck(w, a);
     else
-        by_clock(agenda, end + (int64_t)w->grace_ms);
+        by_clock(agenda, stuck_at);
 }
 
 static void check_lease(
@@ -164,10 +165,17 @@ static void check_looks(struct worker *w, int64_t now, int64_t real, struct agen
     if (atomic_load(&w->stopping) || w->held_back)
         return;
     if (w->events && events_crowded(w->events)) {
+        w->crowded = 1;
         by_real(agenda, real + CROWDED_MS);
         return;
     }
-    if (now >= w->next_look_ms || real >= w->next_poll_ms) {
+    if (w->failed_looks && real < w->retry_look_ms) {
+        by_real(agenda, w->retry_look_ms);
+        return;
+    }
+    int due = w->failed_looks || w->crowded || now >= w->next_look_ms || real >= w->next_poll_ms;
+    w->crowded = 0;
+    if (due) {
         /* The look itself sets the next times; these bridge the gap until it is made. */
         w->next_look_ms = INT64_MAX;
         w->next_poll_ms = real + LOOK_CAP_SHARED_MS;
@@ -237,7 +245,7 @@ static void check_stop(struct worker *w, int64_t now, struct agenda *agenda)
     if (!atomic_load(&w->stopping)) {
         if (!w->timeout_ms)
             return;
-        int64_t end = w->started_ms + (int64_t)w->timeout_ms;
+        int64_t end = time_after(w->started_ms, w->timeout_ms);
         if (now < end) {
             by_clock(agenda, end);
             return;
@@ -248,7 +256,9 @@ static void check_stop(struct worker *w, int64_t now, struct agenda *agenda)
         cancel_running(w);
     else
         by_clock(agenda, w->cancel_at_ms);
-    by_clock(agenda, w->ends_at_ms);
+    if (now < w->ends_at_ms)
+        by_clock(
+            agenda, w->ends_at_ms); /* past it, whoever leads wakes us at the end of the turn */
 }
 
 /* Nothing left to do, or no time left to do it. */
@@ -257,12 +267,12 @@ static int is_over(struct worker *w, int64_t now)
     struct inbox *inbox = &w->dray->inbox;
     if (!atomic_load(&w->stopping))
         return 0;
-    int unwritten = inbox->outcomes.n || inbox->later.n || inbox->renewals.n || w->dray->leading;
-    if (w->alive == 0 && !unwritten && !w->nheld)
+    if (w->dray->leading)
+        return 0; /* the turn under way may have something of ours; its end wakes us */
+    if (now >= w->ends_at_ms || (w->poisoned && w->alive == 0))
         return 1;
-    if (now < w->ends_at_ms)
-        return w->poisoned && w->alive == 0;
-    return !w->dray->leading;
+    return w->alive == 0 && !w->nheld && !inbox->outcomes.n && !inbox->later.n &&
+           !inbox->renewals.n;
 }
 
 /* ---- sleeping ---- */
@@ -330,7 +340,7 @@ static int look_around(struct worker *w)
     struct inbox *inbox = &dray->inbox;
     int writes = inbox->renewals.n || w->sweep ||
                  (inbox->outcomes.n && (w->keeper_writes || atomic_load(&w->stopping) || w->idle ||
-                                           w->stuck || real >= w->next_poll_ms));
+                                           w->held_back || w->stuck || real >= w->next_poll_ms));
     if (writes && dray->leading) {
         w->keeper_writes = 1; /* the leader will wake us */
         by_real(&agenda, real + LEFTOVER_MS);
@@ -344,10 +354,34 @@ static int look_around(struct worker *w)
     return 1;
 }
 
+/* Only the worker that an instance has may ask for the bell: another `watch` ends the one before.
+ */
+static void open_watch(struct worker *w)
+{
+    struct dray *dray = w->dray;
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct dray_call call;
+    int32_t fd = -1;
+    if (w->on_caller || !store_has(&dray->store->driver, "watch"))
+        return;
+    store_call_init(&call, &error, dray->budget_ms);
+    turn_begin_alone(dray);
+    int code = dray->store->driver.watch(dray->store->self, &call, w->queues, w->nqueues, &fd);
+    turn_end_alone(dray);
+    if (code == DRAY_OK && fd >= 0)
+        w->watch_fd = fd;
+    else
+        log_line(&dray->log, DRAY_LOG_WARN,
+            "cannot be woken by other processes, so this worker "
+            "asks the store in intervals: %s",
+            error.text);
+}
+
 void *keeper_main(void *arg)
 {
     struct worker *w = arg;
     struct dray *dray = w->dray;
+    open_watch(w);
     pthread_mutex_lock(&dray->lock);
     while (look_around(w))
         continue;

@@ -29,7 +29,7 @@ uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
 {
     if (atomic_load(&w->stopping) || w->held_back)
         return 0;
-    if (w->failed_looks && real_ms() < w->next_poll_ms)
+    if (w->failed_looks && real_ms() < w->retry_look_ms)
         return 0;
     if (w->events && events_crowded(w->events))
         return 0;
@@ -84,9 +84,15 @@ static uint64_t fresh_nonce(void)
 
 uint32_t worker_ask(struct worker *w, struct batch *b, uint32_t room)
 {
-    uint32_t want = prepare_spare(w, b, worker_wants(w, room, b->limit));
-    int sweep = w->sweep && !w->poisoned;
-    if (!want && !sweep)
+    if (atomic_load(&w->stopping))
+        return 0; /* the worker may be gone before the answer */
+    uint32_t want = worker_wants(w, room, b->limit);
+    if (want && want < w->replay_want)
+        want = w->replay_want < b->limit ? w->replay_want : b->limit;
+    want = prepare_spare(w, b, want);
+    if (!b->limit && (room || w->idle))
+        w->look = 1; /* no place left in this turn: whoever has room must not take it for a look */
+    if (!want && !w->sweep)
         return 0;
     uint64_t nonce = w->replay_nonce ? w->replay_nonce : fresh_nonce();
     if (!nonce) {
@@ -123,8 +129,13 @@ static void look_failed(struct worker *w, struct batch *b)
     if (wait > RETRY_LOOK_MOST_MS)
         wait = RETRY_LOOK_MOST_MS;
     w->failed_looks++;
-    w->next_poll_ms = real_ms() + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
-    w->replay_nonce = code == DRAY_UNKNOWN ? b->reserve.nonce : 0;
+    w->retry_look_ms = real_ms() + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
+    if (code == DRAY_UNKNOWN) {
+        /* As many as may have been handed out: what a repeat leaves behind waits for its lease. */
+        w->replay_want = b->reserve.max > w->replay_want ? b->reserve.max : w->replay_want;
+        w->replay_nonce = b->reserve.nonce;
+    }
+    keeper_nudge(w); /* it sleeps until the next look would have been due */
     snprintf(w->last_error, sizeof(w->last_error), "%s", b->error.text);
     if (code == DRAY_POISONED || code == DRAY_CORRUPT) {
         worker_fail(w, &b->error);
@@ -149,7 +160,8 @@ static void look_succeeded(struct worker *w, struct batch *b)
     w->failed_looks = 0;
     w->reported_away = 0;
     w->last_error[0] = 0;
-    w->replay_nonce = 0;
+    if (b->reserve.max)
+        w->replay_nonce = w->replay_want = 0;
     int64_t now = b->before_ms;
     uint64_t next = b->call.next_ms;
     int known = next != DRAY_NEXT_UNKNOWN;
@@ -209,7 +221,11 @@ static void take_one(struct worker *w, struct dray_attempt *a, int64_t before_ms
     a->lease.lease_ms = w->lease_ms;
     complete_limits(w, a);
     hold(w, a, before_ms);
-    if (!a->payload) {
+    if (a->marked) {
+        a->fate = FATE_RELEASED; /* not started */
+        attempt_decide_cancelled(a);
+        outcome_add(w, a);
+    } else if (!a->payload || atomic_load(&w->stopping) || w->held_back) {
         outcome_unstarted(w, a, FATE_RELEASED);
     } else if (!a->handler) {
         warn_parked(w, a);

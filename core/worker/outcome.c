@@ -91,7 +91,7 @@ static void written(struct worker *w, struct dray_attempt *a)
     if (w->events)
         tell(w, a);
     if (a->lease.verdict != DRAY_VERDICT_DONE && a->lease.verdict != DRAY_VERDICT_BURY) {
-        int64_t due = clock_mono_ms(w->dray->clock) + (int64_t)a->lease.delay_ms;
+        int64_t due = time_after(clock_mono_ms(w->dray->clock), a->lease.delay_ms);
         if (due < w->next_look_ms) {
             w->next_look_ms = due;
             keeper_by(w, due);
@@ -145,6 +145,10 @@ void outcome_answered(
         written(w, a);
         break;
     case DRAY_CANCELLED:
+        if (a->lease.verdict == DRAY_VERDICT_BURY) {
+            lost(w, a, answer, "the driver does not bury a cancelled job");
+            break;
+        }
         attempt_decide_cancelled(a);
         list_add(&w->dray->inbox.outcomes, a);
         break;
@@ -193,6 +197,7 @@ void renewal_answered(struct worker *w, struct dray_attempt *a, int32_t answer, 
     }
     if (a->settle_after_renewal) {
         a->settle_after_renewal = 0;
+        w->keeper_writes = 1; /* its executor has gone on meanwhile */
         list_add(&w->dray->inbox.outcomes, a);
     }
 }

@@ -21,9 +21,21 @@
 
 static _Thread_local struct dray_attempt *current;
 
+/* A handler on sync may be left by longjmp, and then nobody else frees its attempt. The stack grows
+   downwards, so an attempt whose frame is not above `frame`, the caller's, is one of those. */
+static struct dray_attempt *live_above(const void *frame)
+{
+    while (current && current->frame <= (uintptr_t)frame) {
+        struct dray_attempt *left = current;
+        current = left->outer;
+        attempt_free(left);
+    }
+    return current;
+}
+
 struct dray_attempt *attempt_current(void)
 {
-    return current;
+    return live_above(__builtin_frame_address(0));
 }
 
 /* ---- commands ---- */
@@ -108,13 +120,18 @@ static void complete_error(struct dray_attempt *a, int rc, uint32_t reasons)
     set_error(a, text);
 }
 
+static uint64_t bounded(uint64_t ms)
+{
+    return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
+}
+
 static uint64_t retry_delay(const struct dray_attempt *a)
 {
     const struct dray_handler_options *own = &a->handler->options;
     if (a->word == WORD_RETRY_IN)
-        return a->word_ms;
+        return bounded(a->word_ms);
     if (own->backoff_fn)
-        return own->backoff_fn(a->number, a->handler->user);
+        return bounded(own->backoff_fn(a->number, a->handler->user));
     if (own->backoff.strategy != DRAY_BACKOFF_DEFAULT)
         return backoff_ms(&own->backoff, a->number);
     return backoff_ms(&a->dray->handlers.default_backoff, a->number);
@@ -125,7 +142,7 @@ static void decide_success(struct dray_attempt *a)
     a->fate = FATE_DONE;
     if (a->word == WORD_REPEAT_IN) {
         a->lease.verdict = DRAY_VERDICT_REPEAT;
-        a->lease.delay_ms = a->word_ms;
+        a->lease.delay_ms = bounded(a->word_ms);
     } else {
         a->lease.verdict = DRAY_VERDICT_DONE;
         if (a->dray->config->keep.done_ms && (a->dray->store->driver.can & DRAY_CAN_KEEP))
@@ -157,10 +174,11 @@ static void decide_failure(struct dray_attempt *a, int rc)
 
 void attempt_run(struct dray_attempt *a)
 {
-    struct dray_attempt *before = current;
+    a->outer = live_above(__builtin_frame_address(0));
+    a->frame = (uintptr_t)__builtin_frame_address(0);
     current = a;
     int rc = a->handler->command ? run_command(a) : a->handler->fn(a, a->handler->user);
-    current = before;
+    current = a->outer;
     int failed = a->word == WORD_NONE || a->word == WORD_REPEAT_IN ? rc != DRAY_OK : 1;
     if (failed)
         decide_failure(a, rc);

@@ -94,27 +94,6 @@ static void clock_moved(void *arg)
     (void)eventfd_write(w->nudge_fd, 1);
 }
 
-static void open_watch(struct worker *w)
-{
-    struct dray *dray = w->dray;
-    struct dray_error error = DRAY_ERROR_INIT;
-    struct dray_call call;
-    int32_t fd = -1;
-    if (!store_has(&dray->store->driver, "watch"))
-        return;
-    store_call_init(&call, &error, dray->budget_ms);
-    turn_begin_alone(dray);
-    int code = dray->store->driver.watch(dray->store->self, &call, w->queues, w->nqueues, &fd);
-    turn_end_alone(dray);
-    if (code == DRAY_OK && fd >= 0)
-        w->watch_fd = fd;
-    else
-        log_line(&dray->log, DRAY_LOG_WARN,
-            "cannot be woken by other processes, so this worker "
-            "asks the store in intervals: %s",
-            error.text);
-}
-
 static struct worker *allocate(struct dray *dray)
 {
     struct worker *w = calloc(1, sizeof(*w));
@@ -168,7 +147,6 @@ static int start_threads(struct worker *w)
     w->keeper_started = pthread_create(&w->keeper, NULL, keeper_main, w) == 0;
     if (w->on_caller) {
         w->executors[0].worker = w;
-        w->executors[0].on_caller = 1;
         w->nexecutors = w->alive = 1;
         return w->keeper_started;
     }
@@ -220,7 +198,6 @@ int worker_start(struct worker **out, struct dray *dray, const struct dray_worke
     w->listener = (struct clock_listener){.moved = clock_moved, .arg = w};
     code = prepare(w, options ? options : &none, on_caller, error);
     if (code == DRAY_OK) {
-        open_watch(w);
         *out = w;
         int installed = install(w, error);
         if (installed != DRAY_CONFLICT)

@@ -24,7 +24,7 @@ void worker_wake(struct worker *w)
 void worker_notice(struct worker *w, uint64_t delay_ms)
 {
     if (delay_ms > 0) {
-        int64_t due = clock_mono_ms(w->dray->clock) + (int64_t)delay_ms;
+        int64_t due = time_after(clock_mono_ms(w->dray->clock), delay_ms);
         if (due < w->next_look_ms) {
             w->next_look_ms = due;
             keeper_by(w, due);
@@ -36,19 +36,35 @@ void worker_notice(struct worker *w, uint64_t delay_ms)
     worker_wake(w);
 }
 
+/* Gives back what waits in the ring and, by the rules of stealing, in the chunks. */
+static void release_unstarted(struct worker *w)
+{
+    struct dray_attempt *a;
+    while ((a = list_take(&w->ring)))
+        outcome_unstarted(w, a, FATE_RELEASED);
+    for (uint32_t i = 0; i < w->nexecutors; i++) {
+        struct chunk *c = &w->executors[i].chunk;
+        while (atomic_load(&c->next) < c->n) {
+            uint32_t at = atomic_fetch_add(&c->next, 1);
+            if (at >= c->n)
+                break;
+            w->started_jobs--;
+            outcome_unstarted(w, c->job[at], FATE_RELEASED);
+        }
+    }
+}
+
 void worker_begin_stop(struct worker *w)
 {
     if (atomic_load(&w->stopping))
         return;
     int64_t now = clock_mono_ms(w->dray->clock);
-    int64_t patience = (int64_t)w->shutdown_timeout_ms;
-    int64_t grace = (int64_t)w->grace_ms < patience / 2 ? (int64_t)w->grace_ms : patience / 2;
-    w->ends_at_ms = now + patience;
-    w->cancel_at_ms = w->ends_at_ms - grace;
+    uint64_t patience = w->shutdown_timeout_ms;
+    uint64_t grace = w->grace_ms < patience / 2 ? w->grace_ms : patience / 2;
+    w->ends_at_ms = time_after(now, patience);
+    w->cancel_at_ms = time_after(now, patience - grace);
     atomic_store(&w->stopping, 1);
-    struct dray_attempt *a;
-    while ((a = list_take(&w->ring)))
-        outcome_unstarted(w, a, FATE_RELEASED);
+    release_unstarted(w);
     pthread_cond_broadcast(&w->work);
     pthread_cond_broadcast(&w->pause);
     pthread_cond_broadcast(&w->ended);
@@ -96,24 +112,29 @@ static void wait_for_keeper(struct worker *w)
         pthread_cond_wait(&w->ended, &w->dray->lock);
 }
 
-/* Joins what has ended, lets go of what has not. Returns how many executors still run. */
+/* Lets go of executors that still run, and returns how many those are. */
 static uint32_t let_go(struct worker *w)
 {
     uint32_t orphans = 0;
     for (uint32_t i = 0; i < w->nexecutors; i++) {
         struct executor *e = &w->executors[i];
-        if (e->on_caller)
+        if (!e->has_thread || e->exited)
             continue;
-        if (e->exited) {
-            pthread_mutex_unlock(&w->dray->lock);
-            pthread_join(e->thread, NULL);
-            pthread_mutex_lock(&w->dray->lock);
-        } else {
-            pthread_detach(e->thread);
-            orphans++;
-        }
+        pthread_detach(e->thread);
+        e->has_thread = 0;
+        e->orphan = 1;
+        orphans++;
     }
     return orphans;
+}
+
+/* Joins the others. The lock is not held: a thread may run destructors of the program's. */
+static void join_executors(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->nexecutors; i++) {
+        if (w->executors[i].has_thread)
+            pthread_join(w->executors[i].thread, NULL);
+    }
 }
 
 static void refuse_calls(struct worker *w)
@@ -143,8 +164,7 @@ static int finish(struct worker *w, struct dray_work_report *report, struct dray
     clock_unlisten(dray->clock, &w->listener);
     dray->worker = NULL;
     dray->abandoned += orphans;
-    w->orphans = orphans;
-    w->orphaned = orphans > 0;
+    w->users = orphans + 1; /* and this thread */
     struct events *events = w->events;
     w->events = NULL;
     pthread_cond_broadcast(&dray->led);
@@ -153,10 +173,14 @@ static int finish(struct worker *w, struct dray_work_report *report, struct dray
     pthread_mutex_unlock(&dray->lock);
     if (join_keeper)
         pthread_join(keeper, NULL);
+    join_executors(w);
     if (events)
         events_add(events, EVENT_STOP, NULL, code, NULL, 0);
     events_free(events);
-    if (!orphans)
+    pthread_mutex_lock(&dray->lock);
+    int last = --w->users == 0;
+    pthread_mutex_unlock(&dray->lock);
+    if (last)
         worker_free(w);
     return code;
 }
@@ -188,16 +212,16 @@ static int end_worker(
         return error_set(error, DRAY_INVALID, 0,
             "a handler or callback cannot wait for its own worker; use dray_worker_request_stop");
     }
+    if (dray->worker && stop)
+        worker_begin_stop(dray->worker);
     wait_until_gone(dray);
     struct worker *w = dray->worker;
     if (!w || w->on_caller) {
-        if (w && stop)
-            worker_begin_stop(w);
         pthread_mutex_unlock(&dray->lock);
         return DRAY_OK;
     }
     if (stop)
-        worker_begin_stop(w);
+        worker_begin_stop(w); /* it may be another one than before the wait */
     return finish(w, report, error);
 }
 
@@ -229,10 +253,11 @@ void dray_worker_hold(struct dray *dray, int hold)
     struct worker *w = dray->worker;
     if (w) {
         w->held_back = hold != 0;
-        if (!hold) {
+        if (hold)
+            release_unstarted(w);
+        else
             worker_notice(w, 0);
-            keeper_nudge(w);
-        }
+        keeper_nudge(w); /* it writes what was given back, or looks again at what is due */
     }
     pthread_mutex_unlock(&dray->lock);
 }

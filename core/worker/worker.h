@@ -41,8 +41,9 @@ struct executor {
     struct chunk chunk;
     struct dray_attempt *finished[CHUNK_MAX]; /* private: run, and not in the inbox yet */
     uint32_t nfinished;
+    int has_thread; /* to be joined; dray_work_one lends its own */
     int exited;
-    int on_caller;     /* without a thread of its own: dray_work_one */
+    int orphan;        /* nobody waits for it any more */
     uint64_t clock_us; /* private: the last reading, the end of one run and the start of the next */
 };
 
@@ -115,9 +116,12 @@ struct worker {
     /* Looks. */
     int64_t next_look_ms;         /* clock */
     int64_t next_poll_ms;         /* real time */
+    int64_t retry_look_ms;        /* real time: not before, once a look has failed */
     int64_t last_look_real_ms;    /* 0: never */
     uint32_t failed_looks;        /* in a row */
     uint64_t replay_nonce;        /* of a reserve whose answer is unknown; 0: none */
+    uint32_t replay_want;         /* how many it asked for */
+    int crowded;                  /* looks were put off until callbacks have caught up */
     int reported_away;            /* on_error has told that the store is away */
     int check_empty;              /* an executor found nothing: is there anything left at all? */
     _Atomic uint32_t mean_us_x16; /* moving mean of handler times, in sixteenths of a microsecond */
@@ -132,8 +136,7 @@ struct worker {
     int poisoned;
     int expired;          /* the shutdown time is over */
     int joining;          /* somebody takes it down */
-    int orphaned;         /* nobody waits for its executors any more: the last one frees it */
-    uint32_t orphans;     /* executors that still run then */
+    uint32_t users;       /* once taken down: orphans and whoever stops it; the last one frees it */
     int64_t started_ms;   /* clock */
     int64_t cancel_at_ms; /* clock, once stopping: tell the handlers */
     int64_t ends_at_ms;   /* clock, once stopping: give up on them */
@@ -223,5 +226,11 @@ int worker_is_empty(struct worker *worker, struct dray_error *error);
 
 /* Milliseconds of a clock that nobody moves. */
 int64_t real_ms(void);
+
+/* `ms` after `now`, which may be "never". */
+static inline int64_t time_after(int64_t now, uint64_t ms)
+{
+    return ms > (uint64_t)(INT64_MAX - now) ? INT64_MAX : now + (int64_t)ms;
+}
 
 #endif
