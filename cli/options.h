@@ -40,12 +40,12 @@ struct option {
 /* Rows of a table for a struct of type `type`. */
 #define OPT_FLAG(type, member, name_, help_)                                                       \
     {                                                                                              \
-        .name = name_, .kind = OPTION_FLAG, .offset = offsetof(type, member), .help = help_        \
+        .name = (name_), .kind = OPTION_FLAG, .offset = offsetof(type, member), .help = (help_)    \
     }
 #define OPT_VALUE(kind_, type, member, name_, meta_, help_)                                        \
     {                                                                                              \
-        .name = name_, .kind = kind_, .offset = offsetof(type, member), .meta = meta_,             \
-        .help = help_                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(type, member), .meta = (meta_),       \
+        .help = (help_)                                                                            \
     }
 #define OPT_TEXT(...) OPT_VALUE(OPTION_TEXT, __VA_ARGS__)
 #define OPT_OPTIONAL(...) OPT_VALUE(OPTION_OPTIONAL, __VA_ARGS__)
@@ -53,13 +53,13 @@ struct option {
 #define OPT_DURATION(...) OPT_VALUE(OPTION_DURATION, __VA_ARGS__)
 #define OPT_NUMBER(type, member, name_, meta_, help_, min_, max_)                                  \
     {                                                                                              \
-        .name = name_, .kind = OPTION_NUMBER, .offset = offsetof(type, member), .meta = meta_,     \
-        .help = help_, .min = min_, .max = max_                                                    \
+        .name = (name_), .kind = OPTION_NUMBER, .offset = offsetof(type, member), .meta = (meta_), \
+        .help = (help_), .min = (min_), .max = (max_)                                              \
     }
 #define OPT_CHOICE(type, member, name_, meta_, help_, words_)                                      \
     {                                                                                              \
-        .name = name_, .kind = OPTION_CHOICE, .offset = offsetof(type, member), .meta = meta_,     \
-        .help = help_, .words = words_                                                             \
+        .name = (name_), .kind = OPTION_CHOICE, .offset = offsetof(type, member), .meta = (meta_), \
+        .help = (help_), .words = (words_)                                                         \
     }
 #define OPT_END                                                                                    \
     {                                                                                              \
