@@ -204,6 +204,8 @@ static const char *mood(const struct dray_worker_state *state)
         return "stopping";
     if (state->held)
         return "on hold";
+    if (state->last_look_age_ms < 0)
+        return "starting";
     return state->consuming ? "consuming" : "not consuming";
 }
 

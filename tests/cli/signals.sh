@@ -83,9 +83,9 @@ test_hold_and_go_on() {
 test_usr1_as_json() {
     start --log json
     wait_until told worker_start
-    kill -USR1 "$worker"
-    wait_until told worker_state
-    out=$(grep worker_state worker.out)
+    consuming() { kill -USR1 "$worker" && told '"state": "consuming"'; }
+    wait_until consuming
+    out=$(grep '"state": "consuming"' worker.out | head -n 1)
     json '[.event,.state,.running,.processed]' '["worker_state","consuming",0,0]'
     kill -TERM "$worker"
     wait "$worker"
