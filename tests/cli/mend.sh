@@ -40,6 +40,8 @@ test_cancel() {
 }
 
 test_cancel_a_running_job() {
+    # A running job is told when its lease is renewed, every third of it.
+    sed -i 's|path: var/queue.db|path: var/queue.db, retry_after: 3s|' queue.yaml
     "$dray" push waits --id one >/dev/null
     "$dray" work --max-jobs 1 -q &
     local pid=$!
@@ -122,7 +124,7 @@ test_purge_asks_on_a_terminal() {
 }
 
 test_sweep() {
-    sed -i 's|path: var/queue.db|path: var/queue.db, retry_after: 1s|' queue.yaml
+    sed -i 's|path: var/queue.db|path: var/queue.db, retry_after: 2s|' queue.yaml
     "$dray" push waits --id one >/dev/null
     "$dray" work -q &
     local pid=$!

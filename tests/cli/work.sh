@@ -62,8 +62,10 @@ test_max_jobs_and_queues() {
     is "$(count ready)" 2
     run 0 work --until-empty --queue mail
     is "$(count ready)" 2
-    run 0 work --timeout 300ms --concurrency 2 --delay 0 --poll-interval 100ms --prefetch 1
+    run 0 work --max-jobs 2 --concurrency 2 --delay 0 --poll-interval 100ms --prefetch 1
     is "$(count ready)" 0
+    run 0 work --timeout 50ms
+    has "$err" 'stopped: 0 processed'
 }
 
 test_json_log() {
