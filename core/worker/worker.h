@@ -45,6 +45,7 @@ struct executor {
     int exited;
     int orphan;        /* nobody waits for it any more */
     uint64_t clock_us; /* private: the last reading, the end of one run and the start of the next */
+    uint64_t looked_us; /* private: when it looked for jobs last */
 };
 
 /* A function that waits to be run by an executor. */
