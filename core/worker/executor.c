@@ -28,6 +28,16 @@
 /* The keeper looks after a chunk that is not finished by then. */
 #define CHUNK_WATCH_MS 20
 
+/* Tells the processor that this is a spinning loop, where it has a word for that. */
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 static uint32_t mean_us(const struct worker *w)
 {
     return atomic_load_explicit(&w->mean_us_x16, memory_order_relaxed) / 16;
@@ -220,7 +230,7 @@ static void let_gather(struct executor *e, uint32_t had)
     /* Only the clock is watched: a look at what the dispatchers write would slow them down. */
     do {
         for (int i = 0; i < 32; i++)
-            __builtin_ia32_pause();
+            relax();
         e->looked_us = clock_run_us(NULL);
     } while (e->looked_us < until);
     pthread_mutex_lock(&w->dray->lock);
@@ -262,7 +272,7 @@ static int spin(struct worker *w)
     do {
         for (int i = 0; i < 64 && !found; i++) {
             found = atomic_load_explicit(&w->pushes, memory_order_acquire) != seen;
-            __builtin_ia32_pause();
+            relax();
         }
     } while (!found && clock_run_us(NULL) < end);
     pthread_mutex_lock(&w->dray->lock);
