@@ -61,6 +61,27 @@ void list_move(struct attempt_list *list, struct attempt_list *from)
     list_init(from);
 }
 
+void renewal_add(struct inbox *inbox, struct dray_attempt *attempt)
+{
+    attempt->next_renewal = NULL;
+    *inbox->renewals.last = attempt;
+    inbox->renewals.last = &attempt->next_renewal;
+    inbox->renewals.n++;
+}
+
+struct dray_attempt *renewal_take(struct inbox *inbox)
+{
+    struct attempt_list *list = &inbox->renewals;
+    struct dray_attempt *attempt = list->first;
+    if (!attempt)
+        return NULL;
+    list->first = attempt->next_renewal;
+    if (!list->first)
+        list->last = &list->first;
+    list->n--;
+    return attempt;
+}
+
 void inbox_init(struct inbox *inbox)
 {
     inbox->groups = NULL;
@@ -88,7 +109,7 @@ static void collect_outcomes(struct inbox *inbox, struct batch *b)
 static void collect_renewals(struct inbox *inbox, struct batch *b)
 {
     while (b->limit > 0 && inbox->renewals.first) {
-        struct dray_attempt *a = list_take(&inbox->renewals);
+        struct dray_attempt *a = renewal_take(inbox);
         uint32_t i = b->turn.nextend++;
         b->renewed[i] = a;
         b->renewal[i] = (struct dray_lease){

@@ -43,7 +43,7 @@ struct inbox {
     uint32_t ngroups;
     struct attempt_list outcomes; /* due now */
     struct attempt_list later;    /* outcomes that wait for a better time */
-    struct attempt_list renewals;
+    struct attempt_list renewals; /* through attempt->next_renewal: they may wait elsewhere too */
 };
 
 void inbox_init(struct inbox *inbox);
@@ -55,6 +55,10 @@ void list_add_first(struct attempt_list *list, struct dray_attempt *attempt);
 struct dray_attempt *list_take(struct attempt_list *list);
 /* All of `from`, which is empty then, behind what is in `list`. */
 void list_move(struct attempt_list *list, struct attempt_list *from);
+
+/* The list of renewals. */
+void renewal_add(struct inbox *inbox, struct dray_attempt *attempt);
+struct dray_attempt *renewal_take(struct inbox *inbox);
 
 /* Everything of the turn under way; it belongs to its leader. */
 struct batch {

@@ -51,6 +51,7 @@ enum attempt_fate {
 
 struct dray_attempt {
     struct dray_attempt *next;                  /* in whatever list it waits */
+    struct dray_attempt *next_renewal;          /* in that of renewals, besides */
     struct dray_attempt *held_next, *held_prev; /* all that the worker holds */
     struct dray *dray;
     struct handler *handler; /* NULL: unknown type */

@@ -101,7 +101,7 @@ static void check_lease(
         return;
     if (now >= a->renew_ms) {
         a->renewing = 1;
-        list_add(&w->dray->inbox.renewals, a);
+        renewal_add(&w->dray->inbox, a);
     } else {
         by_clock(agenda, a->renew_ms);
     }

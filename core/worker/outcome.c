@@ -206,7 +206,7 @@ void outcomes_lose(struct worker *w)
 {
     struct inbox *inbox = &w->dray->inbox;
     struct dray_attempt *a;
-    while ((a = list_take(&inbox->renewals))) {
+    while ((a = renewal_take(inbox))) {
         a->renewing = 0;
         if (a->settle_after_renewal)
             list_add(&inbox->outcomes, a);
