@@ -100,6 +100,27 @@ static unsigned waiting_groups(void)
     return n;
 }
 
+unsigned rig_abandoned(void)
+{
+    pthread_mutex_lock(&rig->lock);
+    unsigned n = rig->abandoned;
+    pthread_mutex_unlock(&rig->lock);
+    return n;
+}
+
+void rig_reopen_abandoned(void)
+{
+    rig->closing = 0;
+}
+
+void *rig_dispatch_main(void *arg)
+{
+    int code = dray_dispatch(rig, "t", NULL, NULL, NULL, NULL);
+    if (arg)
+        *(int *)arg = code;
+    return NULL;
+}
+
 void rig_wait_for_groups(unsigned n)
 {
     WAIT_FOR(waiting_groups() >= n);

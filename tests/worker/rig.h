@@ -70,6 +70,14 @@ struct dray_job_info *rig_get(const char *id);
 
 void rig_advance(int64_t ms);
 
+/* A thread that dispatches one job of type "t"; `arg` is NULL or an int for the code. */
+void *rig_dispatch_main(void *arg);
+
+/* How many handlers have outlived their worker. */
+unsigned rig_abandoned(void);
+/* Lets an instance whose close was refused because of them be closed again. */
+void rig_reopen_abandoned(void);
+
 /* Waits until so many dispatchers' groups wait for the next turn. */
 void rig_wait_for_groups(unsigned n);
 
