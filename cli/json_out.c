@@ -17,7 +17,6 @@ void json_start(struct json_out *out, FILE *file)
 void json_finish(struct json_out *out)
 {
     fputc('\n', out->file);
-    fflush(out->file);
 }
 
 /* One character of a string; DEL and C1 are escaped too, since terminals obey them. */

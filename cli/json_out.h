@@ -16,7 +16,7 @@ struct json_out {
 };
 
 void json_start(struct json_out *out, FILE *file);
-void json_finish(struct json_out *out); /* ends the line and flushes it */
+void json_finish(struct json_out *out); /* ends the line */
 
 /* `key` is NULL for the outermost value and for members of an array. */
 void json_object(struct json_out *out, const char *key);

@@ -73,13 +73,20 @@ static void begin_json(struct json_out *out, const struct json_event *event)
         json_null(out, "retry_in_ms");
 }
 
+/* Whoever reads along sees each event when it happens. */
+static void end_json(struct json_out *out)
+{
+    json_end_object(out);
+    json_finish(out);
+    fflush(stdout);
+}
+
 static void print_json(struct work_log *log, const struct json_event *event)
 {
     struct json_out out;
     pthread_mutex_lock(&log->mutex);
     begin_json(&out, event);
-    json_end_object(&out);
-    json_finish(&out);
+    end_json(&out);
     pthread_mutex_unlock(&log->mutex);
 }
 
@@ -225,8 +232,7 @@ static void state_json(struct work_log *log, const struct dray_worker_state *sta
     json_uint(&out, "failed", state->failed);
     json_uint(&out, "dead", state->dead);
     json_uint(&out, "lost", state->lost);
-    json_end_object(&out);
-    json_finish(&out);
+    end_json(&out);
     pthread_mutex_unlock(&log->mutex);
 }
 
@@ -282,6 +288,5 @@ void work_log_end(struct work_log *log, const struct dray_work_report *report, c
     json_uint(&out, "succeeded", report->succeeded);
     json_uint(&out, "failed", report->failed);
     json_text(&out, "left", left[0] ? left : NULL);
-    json_end_object(&out);
-    json_finish(&out);
+    end_json(&out);
 }
