@@ -132,9 +132,7 @@ test_drivers() {
 
 test_bench_is_handed_over() {
     local folder=$top/copy
-    mkdir -p "$folder/bin" "$folder/lib/dray"
-    cp "$dray" "$folder/bin/"
-    cp -a "$DRAY_BIN"/../lib/libdray.so* "$folder/lib/"
+    copy_program
     "$folder/bin/dray" bench 2>"$top/err"
     is $? 1
     err=$(cat "$top/err")

@@ -97,6 +97,17 @@ has_count() {
     [ "$(count "$1")" -eq "$2" ]
 }
 
+# copy_program: a copy of the command, the library and the drivers that anybody may read, into
+# $top/copy.
+copy_program() {
+    mkdir -p "$top/copy/bin" "$top/copy/lib/dray"
+    cp "$dray" "$top/copy/bin/"
+    cp -a "$DRAY_BIN"/../lib/libdray.so* "$top/copy/lib/"
+    cp "$DRAY_DRIVER_PATH"/*.so "$top/copy/lib/dray/"
+    chmod 755 "$top"
+    chmod -R a+rX "$top/copy"
+}
+
 # The configuration of each test's folder. Commands run in that folder.
 write_config() {
     mkdir -p var

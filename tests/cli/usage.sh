@@ -133,19 +133,18 @@ Y
     has "$err" command.yaml:3
 }
 
-# as_nobody ARGUMENT...: dray without root's rights.
+# as_nobody ARGUMENT...: the copied dray without root's rights.
 as_nobody() {
-    if [ "$(id -u)" -eq 0 ]; then
-        out=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$dray" "$@" 2>"$top/err")
-    else
-        out=$("$dray" "$@" 2>"$top/err")
-    fi
+    local drop=()
+    [ "$(id -u)" -ne 0 ] || drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    out=$(DRAY_DRIVER_PATH=$top/copy/lib/dray ${drop[@]+"${drop[@]}"} "$top/copy/bin/dray" "$@" \
+        2>"$top/err")
     status=$?
     err=$(cat "$top/err")
 }
 
 test_what_may_not_be_read_or_written() {
-    chmod 755 "$top"
+    copy_program
     "$dray" push ok >/dev/null
     chmod -R a-w .
     chmod a+rx . var
