@@ -3,6 +3,7 @@
 
 #include "host/error.h"
 #include "host/fork.h"
+#include "host/spin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,21 @@ static void init_lock(pthread_mutex_t *lock, int quick)
         pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
     pthread_mutex_init(lock, &attr);
     pthread_mutexattr_destroy(&attr);
+}
+
+/* The holder is in the middle of a turn of up to some 10 us; sleeping and waking takes longer. */
+#define SPIN_ROUNDS 16
+#define SPIN_PAUSES 32
+
+void instance_lock(struct dray *dray)
+{
+    for (int round = 0; dray->quick && round < SPIN_ROUNDS; round++) {
+        if (pthread_mutex_trylock(&dray->lock) == 0)
+            return;
+        for (int i = 0; i < SPIN_PAUSES; i++)
+            spin_pause();
+    }
+    pthread_mutex_lock(&dray->lock);
 }
 
 /* A call may hold up a renewal, so its budget is at most a third of the lease. */

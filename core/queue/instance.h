@@ -57,6 +57,10 @@ int instance_check(const struct dray *dray, struct dray_error *error);
 /* An error for a wish that needs a capability or an operation that the driver lacks. */
 int instance_lacks(const struct dray *dray, const char *what, struct dray_error *error);
 
+/* Takes the lock, on a quick driver after watching it for a moment: for the hot paths, where it is
+   free again sooner than a sleeper would be awake. */
+void instance_lock(struct dray *dray);
+
 static inline struct dray_str str_of(const char *text, size_t len)
 {
     struct dray_str str = {text, len};

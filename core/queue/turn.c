@@ -262,7 +262,7 @@ static void add_group(struct inbox *inbox, struct group *g)
 
 static void push_once(struct dray *dray, struct group *g)
 {
-    pthread_mutex_lock(&dray->lock);
+    instance_lock(dray);
     add_group(&dray->inbox, g);
     while (!g->done) {
         if (!dray->leading) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An executor: turns and handlers, one after another. */
+#include "host/spin.h"
 #include "worker/events.h"
 #include "worker/worker.h"
 
@@ -27,16 +28,6 @@
 
 /* The keeper looks after a chunk that is not finished by then. */
 #define CHUNK_WATCH_MS 20
-
-/* Tells the processor that this is a spinning loop, where it has a word for that. */
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 static uint32_t mean_us(const struct worker *w)
 {
@@ -230,10 +221,10 @@ static void let_gather(struct executor *e, uint32_t had)
     /* Only the clock is watched: a look at what the dispatchers write would slow them down. */
     do {
         for (int i = 0; i < 32; i++)
-            relax();
+            spin_pause();
         e->looked_us = clock_run_us(NULL);
     } while (e->looked_us < until);
-    pthread_mutex_lock(&w->dray->lock);
+    instance_lock(w->dray);
     w->spinning = 0;
 }
 
@@ -272,10 +263,10 @@ static int spin(struct worker *w)
     do {
         for (int i = 0; i < 64 && !found; i++) {
             found = atomic_load_explicit(&w->pushes, memory_order_acquire) != seen;
-            relax();
+            spin_pause();
         }
     } while (!found && clock_run_us(NULL) < end);
-    pthread_mutex_lock(&w->dray->lock);
+    instance_lock(w->dray);
     w->spinning = 0;
     return found || atomic_load_explicit(&w->pushes, memory_order_relaxed) != seen;
 }
@@ -334,7 +325,7 @@ void executor_run(struct executor *e)
         if (fill_chunk(e) || steal_one(e)) {
             pthread_mutex_unlock(&dray->lock);
             run_chunk(e);
-            pthread_mutex_lock(&dray->lock);
+            instance_lock(dray);
             if (w->expired)
                 return;
             uint32_t had = e->nfinished;
