@@ -3,8 +3,11 @@
 # Signals to a running dray work.
 . "$(dirname "$0")/lib.sh"
 
-# start ARGUMENT...: a worker in the background; its id into $worker.
+# start ARGUMENT...: a worker in the background; its id into $worker. What an earlier one told is
+# forgotten.
 start() {
+    : >worker.out
+    : >worker.err
     "$dray" work "$@" >>worker.out 2>>worker.err &
     worker=$!
     children+=("$worker")
