@@ -2,6 +2,7 @@
 #include "worker/rig.h"
 
 #include "queue/instance.h"
+#include "worker/worker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -124,6 +125,19 @@ void *rig_dispatch_main(void *arg)
 void rig_wait_for_groups(unsigned n)
 {
     WAIT_FOR(waiting_groups() >= n);
+}
+
+static int calls_wait(void)
+{
+    pthread_mutex_lock(&rig->lock);
+    int wait = rig->worker && rig->worker->calls;
+    pthread_mutex_unlock(&rig->lock);
+    return wait;
+}
+
+void rig_wait_for_calls(void)
+{
+    WAIT_FOR(calls_wait());
 }
 
 /* ---- callbacks ---- */

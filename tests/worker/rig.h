@@ -78,8 +78,9 @@ unsigned rig_abandoned(void);
 /* Lets an instance whose close was refused because of them be closed again. */
 void rig_reopen_abandoned(void);
 
-/* Waits until so many dispatchers' groups wait for the next turn. */
+/* Wait until so many dispatchers' groups wait for the next turn; until an inline call waits. */
 void rig_wait_for_groups(unsigned n);
+void rig_wait_for_calls(void);
 
 /* Milliseconds that nobody moves. */
 int64_t rig_real_ms(void);
