@@ -6,13 +6,8 @@
 function(dray_add_driver name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_library(driver_${name} MODULE ${ARG_SOURCES})
-  target_include_directories(driver_${name} PRIVATE
-    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/drivers)
-  target_link_libraries(driver_${name} PRIVATE ${ARG_LIBRARIES})
-  target_link_options(driver_${name} PRIVATE -Wl,-z,nodelete)
-  if(NOT DRAY_SANITIZE)
-    target_link_options(driver_${name} PRIVATE -Wl,-z,defs)
-  endif()
+  target_include_directories(driver_${name} PRIVATE ${PROJECT_SOURCE_DIR}/drivers)
+  target_link_libraries(driver_${name} PRIVATE dray::driver ${ARG_LIBRARIES})
   set_target_properties(driver_${name} PROPERTIES
     PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${DRAY_DRIVER_DIR})
   install(TARGETS driver_${name} LIBRARY DESTINATION ${DRAY_INSTALL_DRIVER_DIR})
