@@ -22,24 +22,33 @@ static const struct option options[] = {
 
 #define SENTENCE_SIZE 1024
 
-static void explain_delayed(const struct dray_job_info *job, char *out)
+/* "until TIME (in 5m)", or "and due". */
+static void until(const struct dray_job_info *job, char *out, size_t size)
 {
     char at[DRAY_TIME_SIZE];
     char in[DRAY_TIME_SIZE];
     int64_t left = job->run_at_ms - wall_now_ms();
-    dray_format_time(job->run_at_ms, at);
-    dray_format_duration(left > 0 ? (uint64_t)left : 0, in);
+    if (left > 0)
+        snprintf(out, size, "until %s (in %s)", dray_format_time(job->run_at_ms, at),
+            dray_format_duration((uint64_t)left, in));
+    else
+        snprintf(out, size, "and due");
+}
+
+static void explain_delayed(const struct dray_job_info *job, char *out)
+{
+    char when[96];
+    until(job, when, sizeof(when));
     if (job->releases > 0)
         snprintf(out, SENTENCE_SIZE,
-            "it is parked until %s (in %s): the workers that took it gave it back unstarted %u "
-            "times, most likely because they have no handler for the type %s",
-            at, in, job->releases, job->type);
+            "it is parked %s: the workers that took it gave it back unstarted (%u time%s), most "
+            "likely because they have no handler for the type %s",
+            when, job->releases, job->releases == 1 ? "" : "s", job->type);
     else if (job->attempts > 0)
-        snprintf(out, SENTENCE_SIZE,
-            "it waits for another attempt at %s (in %s): attempt %u failed: %.512s", at, in,
-            job->attempts, job->last_error ? job->last_error : "no error given");
+        snprintf(out, SENTENCE_SIZE, "it waits %s for another attempt; attempt %u failed: %.512s",
+            when, job->attempts, job->last_error ? job->last_error : "no error given");
     else
-        snprintf(out, SENTENCE_SIZE, "it is scheduled for %s (in %s)", at, in);
+        snprintf(out, SENTENCE_SIZE, "it is scheduled: it waits %s", when);
 }
 
 static void explain_ready(const struct dray_queue_stats *queue, char *out)
@@ -82,7 +91,8 @@ static int explain(struct cli *cli, const struct dray_job_info *job, char *out)
         snprintf(out, SENTENCE_SIZE, "it is done since %s", dray_format_time(job->ended_ms, at));
     } else if (strcmp(job->state, "active") == 0) {
         explain_active(job, out);
-    } else if (strcmp(job->state, "delayed") == 0 && job->run_at_ms > wall_now_ms()) {
+    } else if (strcmp(job->state, "delayed") == 0 &&
+               (job->run_at_ms > wall_now_ms() || job->releases > 0)) {
         explain_delayed(job, out);
     } else {
         struct dray_error error = DRAY_ERROR_INIT;
