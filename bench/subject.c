@@ -128,33 +128,63 @@ static int exit_status_of(int code)
     }
 }
 
-static int open_instance(struct subject *subject, const struct source *source, int *code)
+/* The room that this instance's driver needs for the largest backlog, if it keeps jobs to itself: a
+   configured capacity is for another load. */
+static int settings_for_room(struct subject *subject, struct settings *settings)
 {
-    struct dray_error error = DRAY_ERROR_INIT;
-    struct settings settings = {.n = 0, .folder = source->folder};
-    int rc = DRAY_OK;
-    if (!source->config)
-        rc = dray_each_driver(source->driver, settings_from_driver, &settings, &error);
-    struct dray_options options = {
-        .config = source->config,
-        .driver = source->driver,
-        .settings = settings.rows,
-        .nsettings = settings.n,
-        .flags = DRAY_OPEN_NO_HANDLERS | (source->config ? 0 : DRAY_OPEN_NO_ENVIRONMENT),
-    };
-    if (rc == DRAY_OK)
-        rc = dray_open(&subject->dray, &options, &error);
-    if (rc != DRAY_OK) {
-        *code = exit_status_of(rc);
-        return complain("cannot open the queue", &error);
+    const struct dray_info *info = dray_info(subject->dray);
+    struct settings all = {.folder = settings->folder};
+    if (info->shared || dray_each_driver(info->driver_path ? info->driver_path : info->driver,
+                            settings_from_driver, &all, NULL) != DRAY_OK)
+        return 0;
+    for (size_t i = 0; i < all.n; i++) {
+        if (strcmp(all.values[i], ROOMY_CAPACITY) == 0)
+            settings_add(settings, info->driver, "capacity", ROOMY_CAPACITY);
     }
+    return settings->n > 0;
+}
+
+static void note_instance(struct subject *subject, const struct dray_options *options)
+{
     const struct dray_info *info = dray_info(subject->dray);
     subject->driver = info->driver;
     subject->durability = info->durability;
     subject->runs_inline = info->runs_inline;
-    dray_check_config(&options, note_store, subject, NULL);
+    dray_check_config(options, note_store, subject, NULL);
     dray_each_driver(
         info->driver_path ? info->driver_path : info->driver, note_traits, subject, NULL);
+    /* A worker that starts by itself works on the configured queue alone. */
+    if (subject->autostart)
+        snprintf(subject->queue, sizeof(subject->queue), "%s", info->queue);
+}
+
+static int open_instance(struct subject *subject, const struct source *source, int *code)
+{
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct settings settings = {.n = 0, .folder = source->folder};
+    struct dray_options options = {
+        .config = source->config,
+        .driver = source->driver,
+        .settings = settings.rows,
+        .flags = DRAY_OPEN_NO_HANDLERS | (source->config ? 0 : DRAY_OPEN_NO_ENVIRONMENT),
+    };
+    int rc = DRAY_OK;
+    if (!source->config)
+        rc = dray_each_driver(source->driver, settings_from_driver, &settings, &error);
+    options.nsettings = settings.n;
+    if (rc == DRAY_OK)
+        rc = dray_open(&subject->dray, &options, &error);
+    if (rc == DRAY_OK && source->config && settings_for_room(subject, &settings)) {
+        dray_close(subject->dray);
+        subject->dray = NULL;
+        options.nsettings = settings.n;
+        rc = dray_open(&subject->dray, &options, &error);
+    }
+    if (rc != DRAY_OK) {
+        *code = exit_status_of(rc);
+        return complain("cannot open the queue", &error);
+    }
+    note_instance(subject, &options);
     return 0;
 }
 
@@ -192,6 +222,7 @@ void subject_close(struct subject *subject)
         if (rc != DRAY_OK && rc != DRAY_NOTFOUND)
             fprintf(stderr, "dray-bench: jobs may be left in queue %s: %s\n", subject->queue,
                 error.text);
+        dray_reset_totals(subject->dray, subject->queue, NULL);
     }
     dray_close(subject->dray);
     tally_done(&subject->tally);
