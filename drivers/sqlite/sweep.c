@@ -51,8 +51,10 @@ static int32_t collect(struct store *store, struct dray_call *call, sqlite3_stmt
     if (code != DRAY_OK || !row)
         return code;
     out->list = arena_take(&store->arena, (uint64_t)max * sizeof(*out->list));
-    if (!out->list)
+    if (!out->list) {
         code = fail_memory(store, call);
+        row = 0;
+    }
     while (code == DRAY_OK && row && out->n < max) {
         code = collect_row(store, call, stmt, &out->list[out->n++]);
         if (code == DRAY_OK)

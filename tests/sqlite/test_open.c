@@ -25,11 +25,11 @@ static struct rig rig;
 /* In place of the C library's, for the driver too: the program is linked with its symbols
    exported. */
 static long fake_magic;
-__attribute__((visibility("default"))) int statfs(const char *name, struct statfs *fs)
+__attribute__((visibility("default"))) int statfs(const char *file, struct statfs *buf)
 {
-    memset(fs, 0, sizeof(*fs));
-    fs->f_type = fake_magic;
-    return access(name, F_OK);
+    memset(buf, 0, sizeof(*buf));
+    buf->f_type = fake_magic;
+    return access(file, F_OK);
 }
 
 static int set_up(void **state)

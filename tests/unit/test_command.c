@@ -298,7 +298,7 @@ static void test_timeout(void **state)
     assert_string_equal(outcome.error, "timed out after 1.5s: still here");
     assert_true(took >= 1600 && took < 30000);
 
-    int pids[2];
+    int pids[2] = {0};
     assert_true(read_pids(file, pids));
     assert_dies(pids[0]);
     assert_dies(pids[1]);
