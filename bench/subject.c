@@ -153,8 +153,9 @@ static void note_instance(struct subject *subject, const struct dray_options *op
     dray_check_config(options, note_store, subject, NULL);
     dray_each_driver(
         info->driver_path ? info->driver_path : info->driver, note_traits, subject, NULL);
-    /* A worker that starts by itself works on the configured queue alone. */
-    if (subject->autostart)
+    /* A worker that starts by itself works on the configured queue alone; nobody else's jobs can be
+       in that of a private store. */
+    if (subject->autostart && !info->shared)
         snprintf(subject->queue, sizeof(subject->queue), "%s", info->queue);
 }
 
