@@ -27,6 +27,7 @@ static const struct verb *const verbs[] = {
     &verb_doctor,
     &verb_health,
     &verb_drivers,
+    &verb_driver_test,
     &verb_make_job,
     &verb_bench,
 };
@@ -34,8 +35,8 @@ static const struct verb *const verbs[] = {
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* Words that later versions will know. */
-static const char *const planned[] = {"move", "driver test", "driver", "fsck", "compact", "export",
-    "import", "cron", "cron list", "cron next", "cron run", "make driver"};
+static const char *const planned[] = {"move", "fsck", "compact", "export", "import", "cron",
+    "cron list", "cron next", "cron run", "make driver"};
 
 void verb_each(void (*each)(const struct verb *verb, void *user), void *user)
 {
@@ -101,6 +102,8 @@ const struct verb *verb_find(char **words, size_t nwords, size_t *used, struct o
         snprintf(error->text, sizeof(error->text), "%s: not in this version", two);
     else if (is_planned(one))
         snprintf(error->text, sizeof(error->text), "%s: not in this version", one);
+    else if (strcmp(one, "driver") == 0)
+        snprintf(error->text, sizeof(error->text), "driver what? Try: dray driver test CONFIG");
     else if (strcmp(one, "make") == 0)
         snprintf(error->text, sizeof(error->text), "make what? Try: dray make job NAME");
     else

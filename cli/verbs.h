@@ -23,6 +23,7 @@ extern const struct verb verb_check;
 extern const struct verb verb_doctor;
 extern const struct verb verb_health;
 extern const struct verb verb_drivers;
+extern const struct verb verb_driver_test;
 extern const struct verb verb_make_job;
 extern const struct verb verb_bench;
 

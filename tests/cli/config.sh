@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# dray config, check, doctor, health, drivers, bench.
+# dray config, check, doctor, health, drivers, driver test, bench.
 . "$(dirname "$0")/lib.sh"
 
 test_config() {
@@ -128,6 +128,33 @@ test_drivers() {
     printf 'no module' >fake.so
     run 1 drivers ./fake.so
     run 2 drivers a b
+}
+
+test_driver_test() {
+    run 0 driver test queue.yaml --quick --only T11
+    has "$out" 'an expired lease puts the job back'
+    has "$out" '0 fail'
+    run 0 --json --driver memory driver:test --quick --only T11
+    is "$(printf '%s' "$out" | jq -c '[.driver,.fail,.checks[0].clause,.checks[0].result]')" \
+        '["memory",0,"T11","holds"]'
+    run 2 driver test queue.yaml --only T99
+    has "$err" T99
+    run 2 driver test queue.yaml more.yaml
+    run 78 driver test nowhere.yaml
+    has "$err" nowhere.yaml
+    one_line "$err"
+    run 78 --json --driver nobody driver test
+    is "$(printf '%s' "$err" | jq -r .error.code)" 'not found'
+    run 78 driver test queue.yaml -o nonsense=1
+    has "$err" nonsense
+}
+
+# The store that the configuration names is the user's, and stays as it is.
+test_driver_test_keeps_off_the_store() {
+    [ -e "$DRAY_DRIVER_PATH/sqlite.so" ] || return 0
+    printf 'queue: {driver: sqlite, sqlite: {path: %s}}\n' "$top/own.db" >own.yaml
+    run 0 driver test own.yaml --only T6
+    [ ! -e "$top/own.db" ] || fail "the store of the configuration was opened"
 }
 
 test_bench_is_handed_over() {

@@ -52,11 +52,13 @@ test_wrong_words() {
     run 2 -c
     run 2 make
     run 2 make job
+    run 2 driver
+    has "$err" 'driver test'
 }
 
 test_later_verbs() {
-    for verb in 'move --from a' 'driver test x' fsck compact export import 'cron list' 'make driver x' \
-        make:driver driver:test; do
+    for verb in 'move --from a' fsck compact export import 'cron list' 'make driver x' \
+        make:driver; do
         run 2 $verb
         has "$err" 'not in this version'
         one_line "$err"

@@ -2,6 +2,10 @@
 /* Calls on the driver under test, with everything presets and sinks need. */
 #include "subject.h"
 
+#include "check.h"
+#include "journal.h"
+#include "trace.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +23,7 @@ static void *grow(void *list, size_t *room, size_t n, size_t size)
     list = realloc(list, *room * size);
     if (!list) {
         fprintf(stderr, "conformance: out of memory\n");
-        exit(2);
+        exit(70);
     }
     return list;
 }
@@ -49,7 +53,7 @@ static void shown_add(struct shown_list *list, const struct dray_job *job)
     shown->bytes = malloc(total);
     if (!shown->bytes) {
         fprintf(stderr, "conformance: out of memory\n");
-        exit(2);
+        exit(70);
     }
     char *at = shown->bytes;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -152,6 +156,8 @@ int32_t subject_turn(struct subject *subject, struct dray_turn *turn)
     turn->size = sizeof(*turn);
     if (turn->reserve)
         begin_showing(subject);
+    journal_doing("turn: %u settled, %u groups pushed, %u extended, %u wanted", turn->nsettle,
+        turn->npush, turn->nextend, turn->reserve ? turn->reserve->max : 0);
     int32_t code = subject->driver->turn(subject->self, &calling.call, turn);
     if (code != DRAY_OK) {
         for (uint32_t i = 0; i < turn->nsettle; i++)
@@ -164,6 +170,7 @@ int32_t subject_turn(struct subject *subject, struct dray_turn *turn)
     }
     subject->next_ms = calling.call.next_ms;
     subject->code = code;
+    trace_turn(turn, &subject->shown);
     return code;
 }
 
@@ -188,7 +195,9 @@ int32_t subject_push_group(struct subject *subject, struct dray_push *group)
         subject_turn(subject, &turn);
         return subject->code = group->code;
     }
+    journal_doing("push of %u to %.*s", group->njobs, (int)group->queue.len, group->queue.data);
     subject->code = subject->driver->push(subject->self, &calling.call, group);
+    trace_group(group, subject->code);
     return subject->code;
 }
 
@@ -243,8 +252,10 @@ int32_t subject_reserve_want(struct subject *subject, struct dray_reserve *want)
         return subject->code = turn.reserve_code;
     }
     begin_showing(subject);
+    journal_doing("reserve %u of %.*s", want->max, (int)want->queues[0].len, want->queues[0].data);
     subject->code = subject->driver->reserve(subject->self, &calling.call, want);
     subject->next_ms = calling.call.next_ms;
+    trace_reserve(want, subject->code, &subject->shown);
     return subject->code;
 }
 
@@ -285,12 +296,15 @@ static void settle_part(
 {
     struct calling calling = begin(subject);
     const struct dray_driver *driver = subject->driver;
+
+    journal_doing("%s of %u", is_ack(leases[0]) ? "ack" : "retry", n);
     int32_t code = is_ack(leases[0])
                        ? driver->ack(subject->self, &calling.call, leases, answers, n)
                        : driver->retry(subject->self, &calling.call, leases, answers, n);
 
     for (uint32_t i = 0; code != DRAY_OK && i < n; i++)
         answers[i] = code;
+    trace_leases(NULL, leases, answers, n);
 }
 
 int32_t subject_settle_all(
@@ -335,10 +349,12 @@ int32_t subject_extend_all(
     }
     for (uint32_t i = 0; i < n; i += most) {
         uint32_t part = n - i < most ? n - i : most;
+        journal_doing("extend of %u", part);
         int32_t code =
             subject->driver->extend(subject->self, &calling.call, leases + i, answers + i, part);
         for (uint32_t k = i; code != DRAY_OK && k < i + part; k++)
             answers[k] = code;
+        trace_leases("extend", leases + i, answers + i, part);
     }
     return DRAY_OK;
 }
@@ -367,7 +383,9 @@ int32_t subject_change(
         .ids = &ids,
         .answers = &answer};
 
+    journal_doing("change %u of %s%s%s", what, queue, id ? "/" : "", id ? id : "");
     subject->code = subject->driver->change(subject->self, &calling.call, &change);
+    trace_change(&change, subject->code);
     return subject->code != DRAY_OK ? subject->code : answer;
 }
 
@@ -380,7 +398,9 @@ int32_t subject_list(struct subject *subject, struct dray_filter *filter, uint32
     filter->size = sizeof(*filter);
     filter->max = page;
     for (int calls = 0; calls < 100000; calls++) {
+        journal_doing("list of %u", page);
         subject->code = subject->driver->list(subject->self, &calling.call, filter);
+        journal_add("list: %s, %zu shown", code_name(subject->code), subject->shown.n);
         if (subject->code != DRAY_OK || (!filter->cursor[0] && !filter->cursor[1]))
             return subject->code;
     }
@@ -392,7 +412,10 @@ int32_t subject_list_page(struct subject *subject, struct dray_filter *filter)
     struct calling calling = begin(subject);
 
     begin_showing(subject);
-    return subject->code = subject->driver->list(subject->self, &calling.call, filter);
+    journal_doing("list of %u", filter->max);
+    subject->code = subject->driver->list(subject->self, &calling.call, filter);
+    journal_add("list: %s, %zu shown", code_name(subject->code), subject->shown.n);
+    return subject->code;
 }
 
 struct dray_job subject_find(struct subject *subject, const char *id)
@@ -409,7 +432,32 @@ int32_t subject_stats(struct subject *subject, const struct dray_str *queues, ui
     struct calling calling = begin(subject);
 
     subject->rows.n = 0;
+    journal_doing("stats of %u queues", n);
     subject->code = subject->driver->stats(subject->self, &calling.call, queues, n);
+    journal_add("stats: %s, %zu rows", code_name(subject->code), subject->rows.n);
+    return subject->code;
+}
+
+int32_t subject_tend(struct subject *subject, uint32_t what, struct dray_tend *found)
+{
+    struct calling calling = begin(subject);
+
+    *found = (struct dray_tend){.size = sizeof(*found), .what = what};
+    journal_doing("tend %u", what);
+    subject->code = subject->driver->tend(subject->self, &calling.call, found);
+    journal_add("tend %u: %s", what, code_name(subject->code));
+    return subject->code;
+}
+
+int32_t subject_watch(struct subject *subject, const char *queue, int32_t *fd)
+{
+    struct calling calling = begin(subject);
+    struct dray_str name = str(queue);
+
+    *fd = -1;
+    journal_doing("watch %s", queue);
+    subject->code = subject->driver->watch(subject->self, &calling.call, &name, 1, fd);
+    journal_add("watch %s: %s", queue, code_name(subject->code));
     return subject->code;
 }
 

@@ -41,6 +41,42 @@ int check_number(struct check *check, long long got, long long wanted, const cha
     return got == wanted;
 }
 
+uint64_t check_offers(const struct dray_driver *driver)
+{
+    uint64_t can = driver->can;
+
+    can |= driver->extend ? NEED_EXTEND : 0;
+    can |= driver->turn ? NEED_TURN : 0;
+    can |= driver->change ? NEED_CHANGE : 0;
+    can |= driver->list ? NEED_LIST : 0;
+    can |= driver->stats ? NEED_STATS : 0;
+    can |= driver->watch ? NEED_WATCH : 0;
+    can |= driver->tend ? NEED_TEND : 0;
+    can |= driver->max_push >= 8 ? NEED_GROUP : 0;
+    can |= driver->max_batch >= 8 ? NEED_BATCH : 0;
+    can |= driver->can & DRAY_IS_SHARED ? 0 : NEED_ALONE;
+    return can;
+}
+
+const char *check_lack(uint64_t missing)
+{
+    static const struct {
+        uint64_t bit;
+        const char *words;
+    } lacks[] = {{DRAY_CAN_PRIORITY, "no priorities"}, {DRAY_CAN_UNIQUE, "no unique keys"},
+        {DRAY_CAN_KEEP, "keeps no ended jobs"}, {DRAY_CAN_REPLAY, "no replay"},
+        {DRAY_IS_SHARED, "not shared"}, {DRAY_IS_INLINE, "not inline"}, {NEED_EXTEND, "no extend"},
+        {NEED_TURN, "no turn"}, {NEED_CHANGE, "no change"}, {NEED_LIST, "no list"},
+        {NEED_STATS, "no stats"}, {NEED_GROUP, "groups below 8"}, {NEED_BATCH, "batches below 8"},
+        {NEED_ALONE, "shared"}, {NEED_WATCH, "no watch"}, {NEED_TEND, "no tend"}};
+
+    for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+        if (missing & lacks[i].bit)
+            return lacks[i].words;
+    }
+    return "";
+}
+
 const char *code_name(int32_t code)
 {
     static const struct {

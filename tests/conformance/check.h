@@ -14,12 +14,16 @@ enum {
     NEED_STATS = 1 << 20,
     NEED_GROUP = 1 << 21, /* groups of at least 8 */
     NEED_BATCH = 1 << 22, /* calls of at least 8 items */
-    NEED_ALONE = 1 << 23  /* a store that no other process shares */
+    NEED_ALONE = 1 << 23, /* a store that no other process shares */
+    NEED_WATCH = 1 << 24,
+    NEED_TEND = 1 << 25
 };
 
 struct check {
     struct subject subject;
+    int quick;         /* fewer of what there are many of */
     char failure[640]; /* empty: holds */
+    char missing[128]; /* what the driver turns out to lack; empty: nothing */
 };
 
 struct check_row {
@@ -29,6 +33,12 @@ struct check_row {
     uint64_t needs;
 };
 
+/* What a driver offers, as such bits. */
+uint64_t check_offers(const struct dray_driver *driver);
+
+/* The first of these bits in words: "no unique keys". */
+const char *check_lack(uint64_t missing);
+
 /* Each file's checks, ended by a row without a clause. */
 extern const struct check_row checks_push[];
 extern const struct check_row checks_lease[];
@@ -36,6 +46,9 @@ extern const struct check_row checks_settle[];
 extern const struct check_row checks_order[];
 extern const struct check_row checks_change[];
 extern const struct check_row checks_view[];
+extern const struct check_row checks_store[];
+extern const struct check_row checks_shared[];
+extern const struct check_row checks_crowd[];
 
 void check_fail(struct check *check, const char *file, int line, const char *fmt, ...)
     DRAY_PRINTF(4, 5);

@@ -276,8 +276,7 @@ static void frees_everything(struct check *check)
 
     push_many(check, 0, 40);
     EXPECT_CODE(check, subject_reserve(s, 1, 1000), DRAY_OK);
-    s->driver->close(s->self);
-    memset(s->self, 0, s->driver->instance_size);
+    subject_leave(s);
     EXPECT_NUMBER(check, s->blocks, 0);
 }
 

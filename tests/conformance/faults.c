@@ -8,6 +8,7 @@ uint64_t faults_run(const struct history_plan *plan, uint32_t most, char *failur
     struct history_plan faulty = *plan;
     uint64_t tried = 0;
 
+    faulty.instances = 1;
     faulty.steps = FAULT_STEPS;
     faulty.fail_from = 0;
     uint64_t all = history_run(&faulty, failure, size);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history.h"
 
-#include "check.h"
+#include "journal.h"
 #include "model.h"
-#include "trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +69,7 @@ static uint64_t draw(struct history *h, uint64_t below)
 
 static int can(const struct history *h, uint64_t bits)
 {
-    return (h->plan->driver->can & bits) == bits;
+    return (h->subject.driver->can & bits) == bits;
 }
 
 static void violated(struct history *h, const char *why)
@@ -146,7 +145,7 @@ static struct dray_job make_job(struct history *h, const char *queue, uint32_t f
 static void make_group(struct history *h, struct work *work, uint32_t at)
 {
     struct dray_push *group = &work->groups[at];
-    uint32_t most = h->plan->driver->max_push < MEMBERS ? h->plan->driver->max_push : MEMBERS;
+    uint32_t most = h->subject.driver->max_push < MEMBERS ? h->subject.driver->max_push : MEMBERS;
     const char *queue = PICK(h, queues);
 
     *group = (struct dray_push){.size = sizeof(*group),
@@ -200,7 +199,7 @@ static struct dray_lease make_verdict(struct history *h)
 static void make_reserve(struct history *h, struct work *work)
 {
     uint64_t first = draw(h, 2);
-    uint32_t most = h->plan->driver->max_batch < 5 ? h->plan->driver->max_batch : 5;
+    uint32_t most = h->subject.driver->max_batch < 5 ? h->subject.driver->max_batch : 5;
 
     work->queues[0] = str(queues[first]);
     work->queues[1] = str(queues[1 - first]);
@@ -233,7 +232,7 @@ static void make_work(struct history *h, struct work *work)
         work->settle[i] = make_verdict(h);
         work->settle_list[i] = &work->settle[i];
     }
-    if ((kinds & 4) && h->nleases && h->plan->driver->extend)
+    if ((kinds & 4) && h->nleases && h->subject.driver->extend)
         turn->nextend = (uint32_t)draw(h, BATCH) + 1;
     for (uint32_t i = 0; i < turn->nextend; i++) {
         work->extend[i] = make_lease(h);
@@ -313,7 +312,7 @@ static void judge_work(struct history *h, const struct work *work)
 static void step_work(struct history *h)
 {
     static struct work work;
-    const struct dray_driver *driver = h->plan->driver;
+    const struct dray_driver *driver = h->subject.driver;
 
     make_work(h, &work);
     struct dray_turn *turn = &work.turn;
@@ -325,8 +324,6 @@ static void step_work(struct history *h)
         h->doing = "single calls";
         call_one_by_one(h, &work);
     }
-    if (h->plan->trace)
-        trace_turn(h->step, turn, &h->subject.shown);
     judge_work(h, &work);
 }
 
@@ -354,9 +351,6 @@ static void step_change(struct history *h)
         return; /* the look may not have happened */
     h->doing = "a change";
     int32_t answer = subject_change(&h->subject, what, queue, id, flags);
-    if (h->plan->trace)
-        trace_line(
-            h->step, "change %u of %s/%s, flags %u: %s", what, queue, id, flags, code_name(answer));
     if (!excused(h, answer) && !model_change(&h->model, what, queue, id, flags, answer))
         violated(h, h->model.why);
 }
@@ -370,8 +364,6 @@ static void step_queue(struct history *h)
 
     h->doing = "a change of a queue";
     int32_t answer = subject_change(&h->subject, what, queue, NULL, 0);
-    if (h->plan->trace)
-        trace_line(h->step, "change %u of queue %s: %s", what, queue, code_name(answer));
     if (!excused(h, answer) && !model_change(&h->model, what, queue, NULL, 0, answer))
         violated(h, h->model.why);
 }
@@ -382,8 +374,6 @@ static void step_clock(struct history *h)
 
     subject_advance(&h->subject, ms);
     model_advance(&h->model, ms);
-    if (h->plan->trace)
-        trace_line(h->step, "%lld ms pass", (long long)ms);
 }
 
 static void compare(struct history *h)
@@ -413,12 +403,15 @@ static void step(struct history *h)
 {
     uint64_t kind = draw(h, 100);
 
+    if (h->subject.ninstances > 1)
+        subject_use(&h->subject, (uint32_t)draw(h, h->subject.ninstances));
+
     h->failures = h->subject.failures;
     if (kind < 12)
         step_clock(h);
-    else if (kind < 24 && h->plan->driver->change)
+    else if (kind < 24 && h->subject.driver->change)
         step_change(h);
-    else if (kind < 28 && h->plan->driver->change)
+    else if (kind < 28 && h->subject.driver->change)
         step_queue(h);
     else
         step_work(h);
@@ -433,7 +426,7 @@ static void drain(struct history *h)
     h->doing = "draining";
     h->subject.fail_from = 0;
     h->failures = h->subject.failures;
-    for (int i = 0; i < 2 && h->plan->driver->change; i++) {
+    for (int i = 0; i < 2 && h->subject.driver->change; i++) {
         int32_t answer = subject_change(&h->subject, DRAY_CHANGE_RESUME, queues[i], NULL, 0);
         model_change(&h->model, DRAY_CHANGE_RESUME, queues[i], NULL, 0, answer);
     }
@@ -455,10 +448,36 @@ static void drain(struct history *h)
         violated(h, "jobs are left that nobody can have");
 }
 
+static void say_where(const struct history *h)
+{
+    const struct history_plan *plan = h->plan;
+
+    if (plan->fail_from)
+        journal_where("seed %llu, step %u, allocation %llu%s fails", (unsigned long long)plan->seed,
+            h->step, (unsigned long long)plan->fail_from,
+            plan->fail_on ? " and every later one" : "");
+    else
+        journal_where("seed %llu, step %u", (unsigned long long)plan->seed, h->step);
+}
+
+/* The other instances; 0 on a violation. */
+static int open_others(struct history *h)
+{
+    while (h->subject.ninstances < h->plan->instances) {
+        if (subject_open_another(&h->subject) != DRAY_OK) {
+            violated(h, h->subject.error.text);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void play(struct history *h)
 {
-    for (h->step = 1; h->step <= h->plan->steps && !h->failure[0]; h->step++)
+    for (h->step = 1; h->step <= h->plan->steps && !h->failure[0]; h->step++) {
+        say_where(h);
         step(h);
+    }
     if (!h->failure[0])
         drain(h);
 }
@@ -490,9 +509,10 @@ uint64_t history_run(const struct history_plan *plan, char *failure, size_t size
     h->failure_size = size;
     begin(h, plan);
     h->doing = "open";
-    if (subject_open(&h->subject, plan->driver, plan->settings, plan->nsettings) == DRAY_OK) {
+    if (subject_open(&h->subject, plan->target) == DRAY_OK) {
         model_init(&h->model, &h->subject);
-        play(h);
+        if (open_others(h))
+            play(h);
     } else if (!excused(h, h->subject.code)) {
         violated(h, h->subject.error.text);
     }

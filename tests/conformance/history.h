@@ -9,14 +9,12 @@
 #include "subject.h"
 
 struct history_plan {
-    const struct dray_driver *driver;
-    const struct setting *settings;
-    size_t nsettings;
+    const struct target *target;
+    uint32_t instances; /* that the operations go to in turn; more than 1 on shared stores alone */
     uint64_t seed;
     uint32_t steps;
     uint64_t fail_from; /* this allocation fails, counted from 1; 0: none */
     int fail_on;        /* and all later ones, until the history is over */
-    int trace;          /* tell each step on standard output */
 };
 
 /* Plays one history on a fresh store. On a violation `failure` tells seed, step and what was wrong;

@@ -1,228 +1,276 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conformance DRIVER.so: proves that a driver keeps the delivery contract.
+ * dray-conformance: proves that a driver keeps the delivery contract. `dray driver test` runs it.
  *
- * Prints a table of clauses and checks; the exit status is 0 if all hold, 1 if one fails, 2 for a
- * wrong call. A check that needs a capability or an operation which the driver lacks is shown as
- * not offered.
+ * Exit status: 0 all that the driver offers holds, 1 something fails, 2 wrong usage, 70 the kit
+ * itself failed, 78 the configuration is wrong or the driver was refused.
  */
-#include "check.h"
-#include "faults.h"
-#include "history.h"
+#include "dray/dray.h"
+#include "folder.h"
+#include "run.h"
 
+#include <jansson.h>
+
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct run {
-    const struct dray_driver *driver;
-    struct setting settings[SUBJECT_OPTIONS_MAX];
-    size_t nsettings;
-    const char *only;   /* a clause, or NULL */
-    const char *caught; /* a clause that must fail, or NULL */
-    uint64_t seed;
-    uint32_t histories, steps, faults;
-    int trace;
-    unsigned held, failed, missing, caught_count;
+enum { STATUS_FAILS = 1, STATUS_USAGE = 2, STATUS_INTERNAL = 70, STATUS_CONFIG = 78 };
+
+struct command {
+    struct run_plan plan;
+    struct report report;
+    int clauses, help;
 };
 
+static volatile sig_atomic_t stop;
+
 static const char usage[] =
-    "usage: conformance DRIVER.so [-o NAME=VALUE]... [--only CLAUSE] [--quick]\n"
-    "                   [--seed N] [--histories N] [--steps N] [--trace]\n"
-    "                   [--caught CLAUSE]\n"
-    "  -o NAME=VALUE   an option of the driver; {tmp} in it is a fresh folder for each store\n"
+    "usage: dray driver test [CONFIG] [OPTION...]\n"
+    "       dray-conformance CONFIG | DRIVER.so [OPTION...]\n"
+    "  -o NAME=VALUE   an option of the driver, over the configuration; in it {tmp} is a fresh\n"
+    "                  folder and {unique} a fresh word for each store\n"
+    "  --driver NAME   this driver, whatever the configuration says\n"
     "  --only CLAUSE   this clause alone; the random ones are called history and faults\n"
-    "  --quick         fewer random histories and failing allocations\n"
+    "  --quick         fewer random histories, failing allocations, payloads and kills\n"
     "  --seed N        where the random histories begin; a failure tells its own\n"
-    "  --histories N   how many of them\n"
-    "  --steps N       how long each is\n"
-    "  --trace         tell each step of the random histories\n"
+    "  --histories N   how many of them; --steps N: how long each is\n"
+    "  --patience S    a call that takes longer hangs; 30 seconds if not given\n"
+    "  --trace         tell each call\n"
+    "  --clauses       list the checks and run none\n"
+    "  --json          one JSON object instead of the table\n"
     "  --caught CLAUSE succeed if a check of this clause fails: for drivers broken on purpose\n";
 
-/* What the driver offers, as the bits of check.h. */
-static uint64_t offers(const struct dray_driver *driver)
+/* One line, as `dray` itself complains. */
+static int complain(
+    const struct command *command, int status, const char *code, const struct dray_error *error)
 {
-    uint64_t can = driver->can;
-
-    can |= driver->extend ? NEED_EXTEND : 0;
-    can |= driver->turn ? NEED_TURN : 0;
-    can |= driver->change ? NEED_CHANGE : 0;
-    can |= driver->list ? NEED_LIST : 0;
-    can |= driver->stats ? NEED_STATS : 0;
-    can |= driver->max_push >= 8 ? NEED_GROUP : 0;
-    can |= driver->max_batch >= 8 ? NEED_BATCH : 0;
-    can |= driver->can & DRAY_IS_SHARED ? 0 : NEED_ALONE;
-    return can;
-}
-
-static void report(
-    struct run *run, const char *clause, const char *name, const char *answer, const char *failure)
-{
-    printf("%-8s %-58s %s\n", clause, name, answer);
-    if (failure && failure[0]) {
-        printf("         %s\n", failure);
-        run->failed++;
-        run->caught_count += run->caught && strcmp(run->caught, clause) == 0;
+    if (!command->report.json) {
+        fprintf(stderr, "%s%s\n", error->line ? "" : "dray-conformance: ", error->text);
+        return status;
     }
-    fflush(stdout);
+    json_t *line = json_pack("{s:{s:s,s:s,s:o,s:o}}", "error", "code", code, "message", error->text,
+        "file", error->file[0] ? json_string(error->file) : json_null(), "line",
+        error->line ? json_integer(error->line) : json_null());
+    char *text = line ? json_dumps(line, 0) : NULL;
+    fprintf(stderr, "%s\n", text ? text : "{\"error\": {}}");
+    free(text);
+    json_decref(line);
+    return status;
 }
 
-static void run_check(struct run *run, const struct check_row *row, int by_turn)
+static int misuse(const struct command *command, const char *what, const char *word)
 {
-    struct check check;
+    struct dray_error error = DRAY_ERROR_INIT;
 
-    memset(&check, 0, sizeof(check));
-    check.subject.by_turn = by_turn;
-    if (subject_open(&check.subject, run->driver, run->settings, run->nsettings) != DRAY_OK)
-        check_fail(&check, "open", 0, "%s", check.subject.error.text);
-    else
-        row->run(&check);
-    subject_close(&check.subject);
-    if (!check.failure[0] && check.subject.blocks)
-        check_fail(&check, "close", 0, "%ld blocks of memory are left", check.subject.blocks);
-    if (check.failure[0] || !by_turn)
-        report(run, row->clause, row->name,
-            !check.failure[0] ? "holds"
-            : by_turn         ? "fails in a turn"
-                              : "fails",
-            check.failure);
-    run->held += !check.failure[0] && !by_turn;
+    snprintf(error.text, sizeof(error.text), "%s%.100s; dray-conformance -h shows how", what, word);
+    return complain(command, STATUS_USAGE, "usage", &error);
 }
 
-static void run_table(struct run *run, const struct check_row *rows)
+static int add_option(struct command *command, char *text)
 {
-    uint64_t can = offers(run->driver);
-
-    for (; rows->clause; rows++) {
-        if (run->only && strcmp(run->only, rows->clause) != 0)
-            continue;
-        if ((rows->needs & can) != rows->needs) {
-            report(run, rows->clause, rows->name, "not offered", NULL);
-            run->missing++;
-            continue;
-        }
-        run_check(run, rows, 0);
-        if (run->driver->turn)
-            run_check(run, rows, 1);
-    }
-}
-
-static void run_random(struct run *run)
-{
-    char failure[1024] = "", name[128];
-    struct history_plan plan = {.driver = run->driver,
-        .settings = run->settings,
-        .nsettings = run->nsettings,
-        .steps = run->steps,
-        .trace = run->trace};
-
-    if (!run->only || strcmp(run->only, "history") == 0) {
-        uint32_t n = 0;
-        for (; n < run->histories && !failure[0]; n++) {
-            plan.seed = run->seed + n;
-            history_run(&plan, failure, sizeof(failure));
-        }
-        snprintf(name, sizeof(name), "%u random histories of %u steps", n, run->steps);
-        report(run, "history", name, failure[0] ? "fails" : "holds", failure);
-        run->held += !failure[0];
-    }
-    if (!run->only || strcmp(run->only, "faults") == 0) {
-        failure[0] = 0;
-        plan.seed = run->seed;
-        uint64_t tried = faults_run(&plan, run->faults, failure, sizeof(failure));
-        snprintf(name, sizeof(name), "%llu failing allocations", (unsigned long long)tried);
-        report(run, "faults", name, failure[0] ? "fails" : "holds", failure);
-        run->held += !failure[0];
-    }
-}
-
-static int add_setting(struct run *run, char *text)
-{
+    struct target_wish *wish = &command->plan.wish;
     char *equals = strchr(text, '=');
 
-    if (!equals || equals == text || run->nsettings == SUBJECT_OPTIONS_MAX) {
-        fprintf(stderr, "conformance: -o takes NAME=VALUE, not %s\n", text);
+    if (!equals || equals == text || wish->nsettings == TARGET_SETTINGS_MAX)
         return 0;
-    }
     *equals = 0;
-    run->settings[run->nsettings++] = (struct setting){text, equals + 1};
+    wish->settings[wish->nsettings++] = (struct dray_setting){text, equals + 1};
     return 1;
 }
 
-static int number(const char *text, uint64_t *out)
+static int number(const char *text, uint64_t most, uint64_t *out)
 {
     char *end;
     unsigned long long value = strtoull(text, &end, 10);
 
-    if (end == text || *end || text[0] == '-') {
-        fprintf(stderr, "conformance: %s is not a number\n", text);
+    if (end == text || *end || text[0] == '-' || value > most)
         return 0;
-    }
     *out = value;
     return 1;
 }
 
-static int parse_pair(struct run *run, const char *option, char *value)
+static int small_number(const char *text, uint32_t *out)
 {
-    uint64_t count = 0;
+    uint64_t value = 0;
 
-    if (strcmp(option, "-o") == 0)
-        return add_setting(run, value);
-    if (strcmp(option, "--only") == 0)
-        return run->only = value, 1;
-    if (strcmp(option, "--caught") == 0)
-        return run->caught = value, 1;
-    if (strcmp(option, "--seed") == 0)
-        return number(value, &run->seed);
-    if (strcmp(option, "--histories") == 0 && number(value, &count))
-        return run->histories = (uint32_t)count, 1;
-    if (strcmp(option, "--steps") == 0 && number(value, &count))
-        return run->steps = (uint32_t)count, 1;
+    if (!number(text, UINT32_MAX / 2, &value) || !value)
+        return 0;
+    *out = (uint32_t)value;
+    return 1;
+}
+
+static int read_flag(struct command *command, const char *word)
+{
+    const struct {
+        const char *name;
+        int *flag;
+    } flags[] = {{"--quick", &command->plan.quick}, {"--trace", &command->plan.trace},
+        {"--json", &command->report.json}, {"--clauses", &command->clauses},
+        {"--help", &command->help}, {"-h", &command->help}};
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (strcmp(word, flags[i].name) == 0)
+            return *flags[i].flag = 1;
+    }
     return 0;
 }
 
-static const char *parse(struct run *run, int argc, char **argv)
+/* 0 unless the pair is an option and its value is one. */
+static int read_pair(struct command *command, const char *word, char *value)
 {
-    const char *path = NULL;
+    struct run_plan *plan = &command->plan;
+    const struct {
+        const char *name;
+        const char **text;
+        uint32_t *number;
+    } pairs[] = {{"--only", &plan->only, NULL}, {"--caught", &command->report.caught, NULL},
+        {"--driver", &plan->wish.driver, NULL}, {"--config", &plan->wish.config, NULL},
+        {"-c", &plan->wish.config, NULL}, {"--histories", NULL, &plan->histories},
+        {"--steps", NULL, &plan->steps}, {"--patience", NULL, &plan->limits.still_s}};
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) {
-            run->histories = 4;
-            run->faults = 60;
-        } else if (strcmp(argv[i], "--trace") == 0) {
-            run->trace = 1;
-        } else if (argv[i][0] != '-' && !path) {
-            path = argv[i];
-        } else if (i + 1 >= argc || !parse_pair(run, argv[i], argv[i + 1])) {
-            return NULL;
-        } else {
-            i++;
-        }
+    if (strcmp(word, "-o") == 0)
+        return add_option(command, value);
+    if (strcmp(word, "--seed") == 0)
+        return number(value, UINT64_MAX / 2, &plan->seed);
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        if (strcmp(word, pairs[i].name) != 0)
+            continue;
+        if (pairs[i].number)
+            return small_number(value, pairs[i].number);
+        *pairs[i].text = value;
+        return 1;
     }
-    return path;
+    return 0;
+}
+
+static int is_object(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > 3 && strcmp(path + len - 3, ".so") == 0;
+}
+
+/* What is no option: a shared object, or a configuration, which wins over -c. */
+static int read_word(struct command *command, char *word, int *seen)
+{
+    struct target_wish *wish = &command->plan.wish;
+    static char slashed[4096];
+
+    if ((*seen)++)
+        return misuse(command, "one word too many: ", word);
+    if (!is_object(word)) {
+        wish->config = word;
+        return 0;
+    }
+    snprintf(slashed, sizeof(slashed), "%s%s", strchr(word, '/') ? "" : "./", word);
+    wish->driver = slashed;
+    wish->config = NULL;
+    return 0;
+}
+
+static int parse(struct command *command, int argc, char **argv)
+{
+    struct run_plan *plan = &command->plan;
+    int seen = 0, status = 0;
+
+    for (int i = 1; i < argc; i++)
+        command->report.json |= strcmp(argv[i], "--json") == 0;
+    for (int i = 1; i < argc && !status; i++) {
+        if (read_flag(command, argv[i]))
+            continue;
+        if (argv[i][0] != '-')
+            status = read_word(command, argv[i], &seen);
+        else if (i + 1 < argc && read_pair(command, argv[i], argv[i + 1]))
+            i++;
+        else
+            status = misuse(command, "not understood: ", argv[i]);
+    }
+    plan->limits.whole_s = plan->limits.still_s * 20;
+    if (plan->quick) {
+        plan->histories = plan->histories ? plan->histories : 4;
+        plan->faults = 25;
+    }
+    plan->histories = plan->histories ? plan->histories : 10;
+    if (!status && !seen && !plan->wish.config && !plan->wish.driver && !command->clauses &&
+        !command->help)
+        status = misuse(command, "which driver? Name a configuration or a shared object", "");
+    return status;
+}
+
+static void print_clause(void *user, const char *clause, const char *name)
+{
+    (void)user;
+    printf("%s\t%s\n", clause, name);
+}
+
+struct search {
+    const char *clause;
+    int found;
+};
+
+static void match_clause(void *user, const char *clause, const char *name)
+{
+    struct search *search = user;
+
+    (void)name;
+    search->found |= strcmp(search->clause, clause) == 0;
+}
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    stop = 1;
+}
+
+static int test_driver(struct command *command)
+{
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct portrait portrait = {0};
+    struct sigaction action = {.sa_handler = on_signal};
+
+    if (!journal_open() || !folder_begin())
+        return STATUS_INTERNAL;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    int code = run_portrait(&command->plan, &portrait, &error);
+    if (code == DRAY_OK) {
+        report_begin(&command->report, &portrait, command->plan.seed);
+        run_checks(&command->plan, &command->report);
+        report_end(&command->report, &portrait, command->plan.seed);
+    }
+    folder_end();
+    if (code != DRAY_OK)
+        return complain(command, STATUS_CONFIG, dray_code_name(code), &error);
+    if (stop)
+        return STATUS_FAILS;
+    if (command->report.caught)
+        return command->report.caught_count ? 0 : STATUS_FAILS;
+    return command->report.failed ? STATUS_FAILS : 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct run run = {.seed = 1, .histories = 10, .steps = 2000, .faults = 1000};
-    const char *path = parse(&run, argc, argv);
-    const struct check_row *tables[] = {
-        checks_push, checks_lease, checks_settle, checks_order, checks_change, checks_view};
+    static struct command command = {
+        .plan = {
+            .seed = 1, .steps = 2000, .faults = 1000, .limits = {.still_s = 30, .stop = &stop}}};
+    int status = parse(&command, argc, argv);
 
-    if (!path) {
-        fputs(usage, stderr);
-        return 2;
+    if (status)
+        return status;
+    if (command.help) {
+        fputs(usage, stdout);
+        return 0;
     }
-    run.driver = subject_load(path);
-    if (!run.driver)
-        return 2;
-    printf("driver %s %s, seed %llu\n", run.driver->name, run.driver->version,
-        (unsigned long long)run.seed);
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        run_table(&run, tables[i]);
-    run_random(&run);
-    printf("%u hold, %u fail, %u not offered\n", run.held, run.failed, run.missing);
-    if (run.caught)
-        return run.caught_count ? 0 : 1;
-    return run.failed ? 1 : 0;
+    if (command.clauses) {
+        run_each(print_clause, NULL);
+        return 0;
+    }
+    struct search search = {.clause = command.plan.only};
+    if (command.plan.only)
+        run_each(match_clause, &search);
+    if (command.plan.only && !search.found)
+        return misuse(&command, "no check proves the clause ", command.plan.only);
+    return test_driver(&command);
 }

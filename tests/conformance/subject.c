@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loading, opening and the host of the driver under test. */
+/* Opening, and the host of the driver under test. */
 #include "subject.h"
 
-#include <dlfcn.h>
-#include <ftw.h>
+#include "journal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct subject *subject_of(const struct dray_host *host)
 {
@@ -44,7 +43,7 @@ static void *host_resize(const struct dray_host *host, void *block, size_t size)
     void *now = realloc(block, size);
     if (!now) {
         fprintf(stderr, "conformance: out of memory\n");
-        exit(2);
+        exit(70);
     }
     subject->blocks += block == NULL;
     return now;
@@ -79,111 +78,39 @@ static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, cons
     return code;
 }
 
-static const char *value_of(const struct subject *subject, const char *name)
-{
-    for (size_t i = 0; i < subject->nsettings; i++) {
-        if (strcmp(subject->settings[i].name, name) == 0)
-            return subject->values[i];
-    }
-    for (uint32_t i = 0; i < subject->driver->noptions; i++) {
-        const struct dray_option *option =
-            (const struct dray_option *)(const void *)((const char *)subject->driver->options +
-                                                       (size_t)i * subject->driver->option_size);
-        if (strcmp(option->name, name) == 0)
-            return option->fallback;
-    }
-    return NULL;
-}
-
-static int64_t choice_of(const struct subject *subject, const char *name, const char *value)
-{
-    for (uint32_t i = 0; i < subject->driver->noptions; i++) {
-        const struct dray_option *option = &subject->driver->options[i];
-        if (strcmp(option->name, name) != 0 || option->type != DRAY_OPTION_CHOICE)
-            continue;
-        int64_t index = 0;
-        for (const char *at = option->choices; at; index++) {
-            size_t len = strcspn(at, "|");
-            if (strlen(value) == len && strncmp(at, value, len) == 0)
-                return index;
-            at = at[len] ? at + len + 1 : NULL;
-        }
-    }
-    return -1;
-}
-
-/* A number with the units of durations and sizes, as they are written in YAML. */
 static int64_t host_number(const struct dray_host *host, const char *name)
 {
-    static const struct {
-        const char *unit;
-        int64_t factor;
-    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
-        {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-    const struct subject *subject = subject_of(host);
-    const char *value = value_of(subject, name);
-    char *end;
+    return option_number(subject_of(host)->target->values, name);
+}
 
-    if (!value)
-        return 0;
-    int64_t choice = choice_of(subject, name, value);
-    if (choice >= 0)
-        return choice;
-    if (strcmp(value, "true") == 0)
-        return 1;
-    long long number = strtoll(value, &end, 10);
-    for (size_t i = 0; end != value && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].unit) == 0)
-            return number * units[i].factor;
+/* Texts that differ from the configured ones are kept until the store is closed. */
+static const char *keep_text(
+    struct subject *subject, const char *name, uint32_t index, const char *text)
+{
+    for (uint32_t i = 0; i < subject->ntold; i++) {
+        if (subject->told[i].index == index && strcmp(subject->told[i].option, name) == 0)
+            return subject->told[i].text;
     }
-    return 0;
+    char *copy = subject->ntold < SUBJECT_TEXTS ? strdup(text) : NULL;
+    if (!copy) {
+        fprintf(stderr, "conformance: no room for the option %s\n", name);
+        exit(70);
+    }
+    struct told *told = &subject->told[subject->ntold++];
+    snprintf(told->option, sizeof(told->option), "%s", name);
+    told->index = index;
+    told->text = copy;
+    return copy;
 }
 
 static const char *host_text(const struct dray_host *host, const char *name, uint32_t index)
 {
-    return index ? NULL : value_of(subject_of(host), name);
-}
+    struct subject *subject = subject_of(host);
+    const struct target_place place = {subject->folder, subject->word};
+    char own[1024];
+    const char *text = target_text(subject->target, &place, name, index, own, sizeof(own));
 
-const struct dray_driver *subject_load(const char *path)
-{
-    const struct dray_driver *(*entry)(void) = NULL;
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-
-    if (!object) {
-        fprintf(stderr, "conformance: %s\n", dlerror());
-        return NULL;
-    }
-    void *symbol = dlsym(object, "dray_driver_entry");
-    if (!symbol) {
-        fprintf(stderr, "conformance: %s has no dray_driver_entry\n", path);
-        return NULL;
-    }
-    memcpy(&entry, &symbol, sizeof(entry));
-    const struct dray_driver *driver = entry();
-    if (driver->magic != DRAY_MAGIC || driver->abi != DRAY_ABI) {
-        fprintf(stderr, "conformance: %s is no driver for this version\n", path);
-        return NULL;
-    }
-    return driver;
-}
-
-/* Copies a value with "{tmp}" replaced by a folder made for this store. */
-static void expand(struct subject *subject, char *out, size_t size, const char *value)
-{
-    const char *mark = strstr(value, "{tmp}");
-
-    if (!mark) {
-        snprintf(out, size, "%s", value);
-        return;
-    }
-    if (!subject->folder[0]) {
-        snprintf(subject->folder, sizeof(subject->folder), "/tmp/conformance-XXXXXX");
-        if (!mkdtemp(subject->folder)) {
-            perror("conformance: /tmp");
-            exit(2);
-        }
-    }
-    snprintf(out, size, "%.*s%s%s", (int)(mark - value), value, subject->folder, mark + 5);
+    return text == own ? keep_text(subject, name, index, own) : text;
 }
 
 static void fill_host(struct subject *subject)
@@ -201,48 +128,70 @@ static void fill_host(struct subject *subject)
         .text = host_text};
 }
 
-int32_t subject_open(struct subject *subject, const struct dray_driver *driver,
-    const struct setting *settings, size_t nsettings)
+int32_t subject_open_another(struct subject *subject)
 {
-    struct dray_call call = {.size = sizeof(call), .budget_ms = 5000, .error = &subject->error};
+    const struct dray_driver *driver = subject->driver;
+    struct dray_call call = {.size = sizeof(call),
+        .budget_ms = 5000,
+        .error = &subject->error,
+        .next_ms = DRAY_NEXT_UNKNOWN,
+        .durability = subject->target->config->durability};
+    void *self = calloc(1, driver->instance_size ? driver->instance_size : 1);
 
-    subject->driver = driver;
-    subject->error = (struct dray_error)DRAY_ERROR_INIT;
-    subject->wall_ms = SUBJECT_WALL_START;
-    subject->mono_ms = 1000000;
-    subject->nsettings = nsettings < SUBJECT_OPTIONS_MAX ? nsettings : SUBJECT_OPTIONS_MAX;
-    for (size_t i = 0; i < subject->nsettings; i++) {
-        subject->settings[i] = settings[i];
-        expand(subject, subject->values[i], sizeof(subject->values[i]), settings[i].value);
-    }
-    fill_host(subject);
-    subject->self = calloc(1, driver->instance_size ? driver->instance_size : 1);
-    if (!subject->self) {
+    if (!self || subject->ninstances == SUBJECT_INSTANCES) {
         fprintf(stderr, "conformance: out of memory\n");
-        exit(2);
+        exit(70);
     }
-    subject->code = driver->open(subject->self, &call, &subject->host);
+    subject->error = (struct dray_error)DRAY_ERROR_INIT;
+    subject->self = subject->selves[subject->ninstances++] = self;
+    journal_doing("open");
+    subject->code = driver->open(self, &call, &subject->host);
+    journal_add("open: %d", subject->code);
     subject->durability = call.durability;
     return subject->code;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+int32_t subject_open(struct subject *subject, const struct target *target)
 {
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
+    subject->target = target;
+    subject->driver = &target->driver;
+    subject->wall_ms = SUBJECT_WALL_START;
+    subject->mono_ms = 1000000;
+    fill_host(subject);
+    if (!folder_make(subject->folder, subject->word)) {
+        perror("conformance: the folder of a store");
+        exit(70);
+    }
+    return subject_open_another(subject);
+}
+
+void subject_use(struct subject *subject, uint32_t instance)
+{
+    subject->self = subject->selves[instance];
+}
+
+void subject_leave(struct subject *subject)
+{
+    for (uint32_t i = 0; i < subject->ninstances; i++) {
+        journal_doing("close");
+        subject->driver->close(subject->selves[i]);
+        journal_add("close");
+        free(subject->selves[i]);
+        subject->selves[i] = NULL;
+    }
+    subject->ninstances = 0;
+    subject->self = NULL;
 }
 
 void subject_close(struct subject *subject)
 {
-    if (subject->self)
-        subject->driver->close(subject->self);
-    free(subject->self);
-    subject->self = NULL;
+    subject_leave(subject);
     if (subject->folder[0])
-        nftw(subject->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        folder_remove(subject->folder);
     subject->folder[0] = 0;
+    for (uint32_t i = 0; i < subject->ntold; i++)
+        free(subject->told[i].text);
+    subject->ntold = 0;
     shown_free(&subject->shown);
     shown_free(&subject->past);
     free(subject->rows.at);
@@ -253,4 +202,5 @@ void subject_advance(struct subject *subject, int64_t ms)
 {
     subject->wall_ms += ms;
     subject->mono_ms += ms;
+    journal_add("%lld ms pass", (long long)ms);
 }

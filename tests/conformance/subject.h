@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver under test: loaded from its file, opened on a clock that is moved by hand, with
- * options given as text and allocations that can be made to fail. Nothing of the library is used,
- * so what is proved here is the driver alone. One thread.
+ * The driver under test, opened on a store of its own and on a clock that is moved by hand, with
+ * allocations that can be made to fail. The library finds the driver and reads its options
+ * (target.h) and has no part in anything else, so what is proved here is the driver alone. One
+ * thread.
  */
 #ifndef CONFORMANCE_SUBJECT_H
 #define CONFORMANCE_SUBJECT_H
 
-#include "dray/driver.h"
+#include "folder.h"
+#include "target.h"
 
 #include <stddef.h>
 
-#define SUBJECT_OPTIONS_MAX 32
+#define SUBJECT_INSTANCES 3u
+#define SUBJECT_TEXTS 64u
 #define SUBJECT_WALL_START INT64_C(1700000000000)
 
 /* A copy of a job that the driver has shown. Its strings live until subject_close if it was handed
@@ -39,20 +42,24 @@ struct row_list {
     size_t n, room;
 };
 
-/* An option as the command line gives it. "{tmp}" in a value is a fresh folder an opened store. */
-struct setting {
-    const char *name;
-    const char *value;
+/* The text of an option, as long as the store is. */
+struct told {
+    char option[64];
+    uint32_t index;
+    char *text;
 };
 
 struct subject {
+    const struct target *target;
     const struct dray_driver *driver;
-    void *self;
+    void *self; /* the instance that calls go to */
+    void *selves[SUBJECT_INSTANCES];
+    uint32_t ninstances;
     struct dray_host host;
-    struct setting settings[SUBJECT_OPTIONS_MAX];
-    char values[SUBJECT_OPTIONS_MAX][512];
-    size_t nsettings;
-    char folder[64]; /* "" until a value asks for it */
+    struct told told[SUBJECT_TEXTS];
+    uint32_t ntold;
+    char folder[FOLDER_SIZE]; /* "": none yet */
+    char word[FOLDER_WORD_SIZE];
     int64_t wall_ms, mono_ms;
     uint64_t allocations; /* asked for so far */
     uint64_t fail_from;   /* the first that fails, counted from 1; 0: none */
@@ -71,13 +78,20 @@ struct subject {
     struct row_list rows;    /* of the last stats */
 };
 
-/* Loads the driver of a file. NULL, and a line on standard error, if it is none. */
-const struct dray_driver *subject_load(const char *path);
-
 /* Opens a fresh store. The result is the driver's; subject_close is needed in any case. */
-int32_t subject_open(struct subject *subject, const struct dray_driver *driver,
-    const struct setting *settings, size_t nsettings);
+int32_t subject_open(struct subject *subject, const struct target *target);
+
+/* Closes all instances, removes the store and frees everything. */
 void subject_close(struct subject *subject);
+
+/* Another instance on the same store, which calls go to from now on. */
+int32_t subject_open_another(struct subject *subject);
+/* Calls go to this instance, counted from 0 in the order of opening. */
+void subject_use(struct subject *subject, uint32_t instance);
+
+/* Closes all instances and leaves the store as it is; subject_open_another opens it again, also in
+   a child of this process. What was shown stays. */
+void subject_leave(struct subject *subject);
 
 /* Time passes. */
 void subject_advance(struct subject *subject, int64_t ms);
@@ -135,6 +149,12 @@ int32_t subject_stats(struct subject *subject, const struct dray_str *queues, ui
 /* A row of the last stats; a row of zeros if it was not given. */
 const struct dray_stats_row *subject_row(
     struct subject *subject, const char *queue, const char *type);
+
+/* DRAY_TEND_; what it found goes to *found. */
+int32_t subject_tend(struct subject *subject, uint32_t what, struct dray_tend *found);
+
+/* The descriptor of the instance's bell, for one queue. */
+int32_t subject_watch(struct subject *subject, const char *queue, int32_t *fd);
 
 void shown_free(struct shown_list *list);
 

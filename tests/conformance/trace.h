@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a history does, one line an item on standard output: to see how a driver came to differ. */
+/* Calls and what they came to, a line each and a line for each of their first items, into the
+   journal: to see how a driver came to differ. */
 #ifndef CONFORMANCE_TRACE_H
 #define CONFORMANCE_TRACE_H
 
 #include "subject.h"
 
-/* What a turn, or the single calls in its place, were asked and answered. */
-void trace_turn(uint32_t step, const struct dray_turn *turn, const struct shown_list *handed);
+void trace_group(const struct dray_push *group, int32_t code);
 
-/* Anything else. */
-void trace_line(uint32_t step, const char *fmt, ...) DRAY_PRINTF(2, 3);
+/* `what` NULL: the verdict of each. */
+void trace_leases(
+    const char *what, const struct dray_lease *const *leases, const int32_t *answers, uint32_t n);
+
+void trace_reserve(const struct dray_reserve *want, int32_t code, const struct shown_list *handed);
+
+void trace_turn(const struct dray_turn *turn, const struct shown_list *handed);
+
+void trace_change(const struct dray_change *change, int32_t code);
 
 #endif
