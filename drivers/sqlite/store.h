@@ -11,11 +11,11 @@
 
 #include "dray/driver.h"
 #include "sqlite/arena.h"
-#include "sqlite/bell.h"
+#include "common/bell.h"
 #include "sqlite/lock.h"
 #include "sqlite/spare.h"
 #include "sqlite/sql.h"
-#include "sqlite/xfsz.h"
+#include "common/xfsz.h"
 
 #include <sqlite3.h>
 

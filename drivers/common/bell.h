@@ -3,8 +3,8 @@
  * The bell: every process that made work writes a byte to the lock file after its commit; who waits
  * watches that file with inotify(7). The clearing comes before the look, so no ring gets lost.
  */
-#ifndef SQLITE_BELL_H
-#define SQLITE_BELL_H
+#ifndef DRIVERS_COMMON_BELL_H
+#define DRIVERS_COMMON_BELL_H
 
 struct bell {
     int armed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sqlite/bell.h"
+#include "common/bell.h"
 
 #include <errno.h>
 #include <string.h>

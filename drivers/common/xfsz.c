@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sqlite/xfsz.h"
+#include "common/xfsz.h"
 
 #include <time.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A limit on file sizes (RLIMIT_FSIZE) raises SIGXFSZ in whoever writes past it, and the default
    action ends the process. Between the two calls below the writer gets EFBIG alone. */
-#ifndef SQLITE_XFSZ_H
-#define SQLITE_XFSZ_H
+#ifndef DRIVERS_COMMON_XFSZ_H
+#define DRIVERS_COMMON_XFSZ_H
 
 #include <signal.h>
 
