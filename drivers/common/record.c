@@ -25,6 +25,17 @@ static char *payload_outside(struct table *table, struct dray_str payload)
     return copy;
 }
 
+static uint64_t text_bytes(const struct record *record)
+{
+    return (uint64_t)record->id_len + record->name_len + record->unique_len + record->group_len +
+           record->payload_len;
+}
+
+static uint64_t note_bytes(const struct notes *notes)
+{
+    return notes ? (uint64_t)notes->error_len + notes->result_len + notes->progress_len : 0;
+}
+
 uint32_t record_new(struct table *table, const struct dray_job *job)
 {
     size_t fixed = sizeof(struct record) + text_size(job);
@@ -58,6 +69,7 @@ uint32_t record_new(struct table *table, const struct dray_job *job)
         memcpy(at, &copy, sizeof(copy));
     else
         append(at, job->payload);
+    table->nbytes += text_bytes(record);
     return ref;
 }
 
@@ -65,6 +77,7 @@ void record_free(struct table *table, uint32_t ref)
 {
     struct record *record = record_at(&table->slab, ref);
 
+    table->nbytes -= text_bytes(record) + note_bytes(record->notes);
     if (record->flags & RECORD_OUTSIDE) {
         char *copy;
         memcpy(&copy,
@@ -118,6 +131,7 @@ int record_note(struct table *table, struct record *record, struct dray_str erro
     notes->result_len = (uint32_t)result.len;
     notes->progress_len = (uint32_t)progress.len;
     append(append(append(notes->text, error), result), progress);
+    table->nbytes += note_bytes(notes) - note_bytes(record->notes);
     host->resize(host, record->notes, 0);
     record->notes = notes;
     if (new_error)
@@ -125,7 +139,7 @@ int record_note(struct table *table, struct record *record, struct dray_str erro
     return 1;
 }
 
-void record_clear_error(struct record *record)
+void record_clear_error(struct table *table, struct record *record)
 {
     /* The text goes with the next note; until then its length hides it. Result and progress lie
        behind it and move up. */
@@ -134,6 +148,7 @@ void record_clear_error(struct record *record)
         return;
     memmove(record->notes->text, record->notes->text + record->notes->error_len,
         (size_t)record->notes->result_len + record->notes->progress_len);
+    table->nbytes -= record->notes->error_len;
     record->notes->error_len = 0;
 }
 

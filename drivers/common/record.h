@@ -98,7 +98,7 @@ void record_free(struct table *table, uint32_t ref);
 int record_note(struct table *table, struct record *record, struct dray_str error,
     struct dray_str result, struct dray_str progress);
 
-void record_clear_error(struct record *record);
+void record_clear_error(struct table *table, struct record *record);
 
 /* Fills `job`, which is zeroed or was filled by an earlier call; borrowed from the record. The
    times that change with the clock are left to the caller. */

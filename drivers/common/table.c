@@ -52,6 +52,12 @@ void table_free(struct table *table)
     host->resize(host, table, 0);
 }
 
+uint64_t table_count(const struct table *table, uint64_t *bytes)
+{
+    *bytes = table->nbytes;
+    return table->nrecords;
+}
+
 struct queue *table_queue(struct table *table, struct dray_str name)
 {
     if (table->last_queue && names_equal(table->last_queue->name, name))

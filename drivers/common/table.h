@@ -16,17 +16,21 @@
 
 struct table;
 
-/* When a call happens. Leases and delays live on `mono`; a driver whose times must survive the
-   process may give the wall clock for both. */
+/* When a call happens. Leases live on `mono`. Delays live on `due`: the same as `mono`, or the wall
+   clock for a store whose jobs survive the machine's next start. */
 struct table_now {
     int64_t mono_ms;
     int64_t wall_ms;
+    int64_t due_ms;
 };
 
 /* `capacity`: records of every state; DRAY_FULL for a group that would exceed it. `driver`, for
    error lines, must outlive the table. NULL without memory. */
 struct table *table_new(const struct dray_host *host, const char *driver, uint64_t capacity);
 void table_free(struct table *table);
+
+/* How many jobs there are, and the bytes of their payloads, ids and other texts. */
+uint64_t table_count(const struct table *table, uint64_t *bytes);
 
 /* Returns and sets group->code. */
 int32_t table_push(struct table *table, struct dray_call *call, const struct table_now *now,

@@ -16,9 +16,10 @@ static int32_t kick_dead(struct table *table, struct queue *queue, uint32_t ref)
     state_leave(table, queue, ref);
     record->attempts = 0;
     record->releases = 0;
-    record_clear_error(record);
+    record_clear_error(table, record);
     record->due = RECORD_NO_DUE;
     state_ready(table, queue, ref);
+    tell_job(table, TABLE_KICK, ref, NULL);
     return DRAY_OK;
 }
 
@@ -30,6 +31,7 @@ static int32_t kick(struct table *table, struct queue *queue, uint32_t ref)
     case DRAY_STATE_DELAYED:
         state_leave(table, queue, ref);
         state_ready(table, queue, ref);
+        tell_job(table, TABLE_KICK, ref, NULL);
         return DRAY_OK;
     case DRAY_STATE_DEAD:
         return kick_dead(table, queue, ref);
@@ -48,6 +50,7 @@ static int32_t cancel(
         return DRAY_CONFLICT;
     if (record->state == DRAY_STATE_ACTIVE) {
         record->flags |= RECORD_CANCELLED;
+        tell_job(table, TABLE_MARK, ref, NULL);
         return DRAY_OK;
     }
     if (!times_ensure(dead, table->host, dead->count + queue->counts[DRAY_STATE_ACTIVE] + 1))
@@ -58,6 +61,7 @@ static int32_t cancel(
     record->error = RECORD_ERROR_CANCELLED;
     record->type->died++;
     state_ended(table, queue, ref, DRAY_STATE_DEAD, now->wall_ms);
+    tell_job(table, TABLE_CANCEL, ref, NULL);
     return DRAY_OK;
 }
 
@@ -70,6 +74,7 @@ static int32_t take_away(struct table *table, struct queue *queue, uint32_t ref,
     state_leave(table, queue, ref);
     if (state < DRAY_STATE_DEAD)
         table_drop_key(table, ref);
+    tell_job(table, TABLE_REMOVE, ref, NULL);
     table_forget(table, ref);
     return DRAY_OK;
 }
@@ -107,8 +112,12 @@ static int32_t pause_queue(
 
     if (!queue)
         return table->host->fail(call, DRAY_NOMEM, 0, "no memory to pause a new queue");
-    queue->paused = change->what == DRAY_CHANGE_PAUSE;
-    queue->used |= queue->paused != 0;
+    uint32_t paused = change->what == DRAY_CHANGE_PAUSE;
+    if (paused == queue->paused)
+        return DRAY_OK;
+    queue->paused = paused;
+    queue->used = 1;
+    tell_queue(table, TABLE_QUEUE, queue);
     return DRAY_OK;
 }
 
@@ -123,8 +132,10 @@ int32_t table_change(struct table *table, struct dray_call *call, const struct t
         return pause_queue(table, call, change);
     case DRAY_CHANGE_RESET:
         queue = table_queue(table, change->queue);
-        if (queue)
+        if (queue) {
             reset_totals(queue);
+            tell_queue(table, TABLE_RESET, queue);
+        }
         return DRAY_OK;
     case DRAY_CHANGE_KICK:
     case DRAY_CHANGE_CANCEL:

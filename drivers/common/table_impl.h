@@ -8,6 +8,7 @@
 #include "common/record.h"
 #include "common/slab.h"
 #include "common/table.h"
+#include "common/table_event.h"
 #include "common/times.h"
 
 #define PRIORITIES (DRAY_PRIORITY_LAST + 1u)
@@ -44,7 +45,9 @@ struct queue {
     uint64_t retrying, parked;
     struct owner *consumer;
     int64_t consumer_ms; /* monotonic */
-    int used;            /* shown by stats: something was stored, changed or consumed */
+    int64_t told_ms;     /* when the consumer was last told of, if consumer_told */
+    int consumer_told;
+    int used; /* shown by stats: something was stored, changed or consumed */
 };
 
 /* A member of a group before it enters its state; ref 0: nothing new. */
@@ -58,6 +61,7 @@ struct table {
     const char *driver;
     uint64_t capacity;
     uint64_t nrecords;
+    uint64_t nbytes; /* texts of all records: payloads, names, errors and so on */
     uint64_t seed;
     struct slab slab;
     struct index ids;
@@ -68,6 +72,8 @@ struct table {
     struct owner *last_owner;
     struct staged *staged; /* the members of a group under way */
     uint32_t staged_room;
+    table_event_fn tell; /* NULL: nobody listens */
+    void *tell_arg;
 };
 
 struct key {
@@ -109,6 +115,24 @@ void state_ended(
 
 /* Room for every move that `handed` jobs more, once active, can make. 0 without memory. */
 int state_reserve(struct table *table, struct queue *queue, uint64_t handed);
+
+/* Tells whoever listens; table_tell.c. `lease` (or NULL) gives what came with it: texts, run_ms. */
+void table_tell_job(
+    struct table *table, uint32_t kind, uint32_t ref, const struct dray_lease *lease);
+void table_tell_queue(struct table *table, uint32_t kind, const struct queue *queue);
+
+static inline void tell_job(
+    struct table *table, uint32_t kind, uint32_t ref, const struct dray_lease *lease)
+{
+    if (table->tell)
+        table_tell_job(table, kind, ref, lease);
+}
+
+static inline void tell_queue(struct table *table, uint32_t kind, const struct queue *queue)
+{
+    if (table->tell)
+        table_tell_queue(table, kind, queue);
+}
 
 /* Fills in a job as list and reserve show it, times included. */
 void table_show(

@@ -86,11 +86,11 @@ static int64_t due_of(const struct stage *stage, const struct dray_job *job)
     int64_t late;
 
     if (!job->run_at_ms)
-        return job->delay_ms ? time_after(stage->now->mono_ms, job->delay_ms) : RECORD_NO_DUE;
+        return job->delay_ms ? time_after(stage->now->due_ms, job->delay_ms) : RECORD_NO_DUE;
     if (__builtin_sub_overflow(job->run_at_ms, stage->now->wall_ms, &late) ||
         late > INT64_MAX / 2 || late < -(INT64_MAX / 2))
         late = job->run_at_ms < 0 ? -(INT64_MAX / 2) : INT64_MAX / 2;
-    return late > 0 ? time_after(stage->now->mono_ms, (uint64_t)late) : stage->now->mono_ms + late;
+    return late > 0 ? time_after(stage->now->due_ms, (uint64_t)late) : stage->now->due_ms + late;
 }
 
 static int enter_indexes(struct stage *stage, uint32_t ref, uint32_t hash, int ended)
@@ -241,6 +241,7 @@ static void commit(struct stage *stage)
             state_delayed(table, queue, ref, record->due);
         else
             state_ended(table, queue, ref, table->staged[i].state, record->until);
+        tell_job(table, counted ? TABLE_PUSH : TABLE_JOB, ref, NULL);
     }
     table->nrecords += stage->stored;
     queue->used |= stage->stored != 0;

@@ -26,6 +26,7 @@ static void expire(struct look *look, struct queue *queue, uint32_t ref)
     record->due = RECORD_NO_DUE;
     record->type->failed++;
     state_ready(look->table, queue, ref);
+    tell_job(look->table, TABLE_EXPIRE, ref, NULL);
 }
 
 static void sweep(struct look *look, struct queue *queue)
@@ -37,10 +38,11 @@ static void sweep(struct look *look, struct queue *queue)
         expire(look, queue, queue->leases.head);
     while (queue->odd_leases.count && queue->odd_leases.entries[0].when < now)
         expire(look, queue, queue->odd_leases.entries[0].ref);
-    while (queue->delayed.count && queue->delayed.entries[0].when <= now) {
+    while (queue->delayed.count && queue->delayed.entries[0].when <= look->now->due_ms) {
         uint32_t ref = queue->delayed.entries[0].ref;
         state_leave(look->table, queue, ref);
         state_ready(look->table, queue, ref);
+        tell_job(look->table, TABLE_DUE, ref, NULL);
     }
 }
 
@@ -75,6 +77,7 @@ static void prune(struct look *look, struct queue *queue)
     while (look->prunes < PRUNE_SLICE && (over = next_over(look, queue))) {
         uint32_t ref = over->entries[0].ref;
         state_leave(look->table, queue, ref);
+        tell_job(look->table, TABLE_REMOVE, ref, NULL);
         table_forget(look->table, ref);
         look->prunes++;
     }
@@ -97,6 +100,7 @@ static void hand_out(struct look *look, struct queue *queue, uint32_t ref)
     record->token.nonce = look->want->nonce;
     record->owner = look->owner;
     state_active(look->table, queue, ref, time_after(look->now->mono_ms, look->want->lease_ms));
+    tell_job(look->table, TABLE_LEASE, ref, NULL);
     show(look, ref);
 }
 
@@ -142,6 +146,7 @@ static void replay_one(struct look *look, struct queue *queue, uint32_t ref)
     if (until > record->until) {
         state_leave(look->table, queue, ref);
         state_active(look->table, queue, ref, until);
+        tell_job(look->table, TABLE_EXTEND, ref, NULL);
     }
     show(look, ref);
 }
@@ -159,12 +164,10 @@ static void replay(struct look *look, struct queue *queue)
     }
 }
 
-static void note_next(struct look *look, int64_t when)
+static void note_next(struct look *look, int64_t when, int64_t now)
 {
-    int64_t wait = when - look->now->mono_ms;
+    int64_t wait = when > now ? when - now : 0;
 
-    if (wait < 0)
-        wait = 0;
     if ((uint64_t)wait < look->next_ms)
         look->next_ms = (uint64_t)wait;
 }
@@ -176,12 +179,26 @@ static void find_next(struct look *look, const struct queue *queue)
     if (queue->ready_mask && !queue->paused)
         look->next_ms = 0;
     if (queue->delayed.count)
-        note_next(look, queue->delayed.entries[0].when);
+        note_next(look, queue->delayed.entries[0].when, look->now->due_ms);
     /* A lease has ended in the millisecond after its last one. */
     if (queue->leases.head)
-        note_next(look, record_at(slab, queue->leases.head)->until + 1);
+        note_next(look, record_at(slab, queue->leases.head)->until + 1, look->now->mono_ms);
     if (queue->odd_leases.count)
-        note_next(look, queue->odd_leases.entries[0].when + 1);
+        note_next(look, queue->odd_leases.entries[0].when + 1, look->now->mono_ms);
+}
+
+#define CONSUMER_EVERY_MS 10000 /* who listens hears no more often of the consumer */
+
+static void note_consumer(struct look *look, struct queue *queue)
+{
+    queue->consumer = look->owner;
+    queue->consumer_ms = look->now->mono_ms;
+    queue->used = 1;
+    if (queue->consumer_told && look->now->mono_ms - queue->told_ms < CONSUMER_EVERY_MS)
+        return;
+    queue->consumer_told = 1;
+    queue->told_ms = look->now->mono_ms;
+    tell_queue(look->table, TABLE_CONSUMER, queue);
 }
 
 static void visit(struct look *look, struct queue *queue)
@@ -190,11 +207,8 @@ static void visit(struct look *look, struct queue *queue)
 
     sweep(look, queue);
     prune(look, queue);
-    if (want->max) {
-        queue->consumer = look->owner;
-        queue->consumer_ms = look->now->mono_ms;
-        queue->used = 1;
-    }
+    if (want->max)
+        note_consumer(look, queue);
     if (!queue->paused) {
         if (want->flags & DRAY_RESERVE_REPLAY)
             replay(look, queue);

@@ -69,12 +69,15 @@ static int32_t settle_done(
     state_leave(table, queue, ref);
     table_drop_key(table, ref);
     if (!keep) {
+        void_token(record);
+        tell_job(table, TABLE_DONE, ref, lease);
         table_forget(table, ref);
         return DRAY_OK;
     }
     void_token(record);
     record->flags &= (uint8_t)~RECORD_CANCELLED;
     state_ended(table, queue, ref, DRAY_STATE_DONE, now->wall_ms);
+    tell_job(table, TABLE_DONE, ref, lease);
     return DRAY_OK;
 }
 
@@ -96,6 +99,7 @@ static void settle_bury(
     void_token(record);
     record->flags &= (uint8_t)~RECORD_CANCELLED;
     state_ended(table, queue, ref, DRAY_STATE_DEAD, now->wall_ms);
+    tell_job(table, TABLE_BURY, ref, lease);
 }
 
 static void settle_again(
@@ -104,6 +108,7 @@ static void settle_again(
     struct record *record = record_at(&table->slab, ref);
     struct queue *queue = record->type->queue;
     struct tally *type = record->type;
+    uint32_t kind = TABLE_RELEASE;
 
     state_leave(table, queue, ref);
     void_token(record);
@@ -117,15 +122,18 @@ static void settle_again(
     if (lease->verdict == DRAY_VERDICT_AGAIN) {
         type->failed++;
         type->retried++;
+        kind = TABLE_AGAIN;
     } else if (lease->verdict == DRAY_VERDICT_REPEAT) {
         type->completed++;
         record->attempts = 0;
+        kind = TABLE_REPEAT;
     }
     record->due = RECORD_NO_DUE;
     if (lease->delay_ms)
-        state_delayed(table, queue, ref, time_after(now->mono_ms, lease->delay_ms));
+        state_delayed(table, queue, ref, time_after(now->due_ms, lease->delay_ms));
     else
         state_ready(table, queue, ref);
+    tell_job(table, kind, ref, lease);
 }
 
 static int32_t settle_one(
@@ -180,11 +188,14 @@ static int32_t extend_one(
     if (!record_note(table, record, none, none, lease->progress))
         return DRAY_NOMEM;
     int64_t until = time_after(now->mono_ms, lease->lease_ms);
-    if (until > record->until) {
+    int longer = until > record->until;
+    if (longer) {
         struct queue *queue = record->type->queue;
         state_leave(table, queue, ref);
         state_active(table, queue, ref, until);
     }
+    if (longer || lease->progress.len)
+        tell_job(table, TABLE_EXTEND, ref, lease);
     return record->flags & RECORD_CANCELLED ? DRAY_CANCELLED : DRAY_OK;
 }
 

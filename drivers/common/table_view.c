@@ -12,7 +12,7 @@ void table_show(
 
     record_show(record, ref, job);
     job->lease_left_ms = record->state == DRAY_STATE_ACTIVE && left > 0 ? (uint64_t)left : 0;
-    job->run_at_ms = record->due == RECORD_NO_DUE ? 0 : now->wall_ms + (record->due - now->mono_ms);
+    job->run_at_ms = record->due == RECORD_NO_DUE ? 0 : now->wall_ms + (record->due - now->due_ms);
 }
 
 static int passes(const struct record *record, const struct dray_filter *filter)

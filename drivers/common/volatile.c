@@ -12,7 +12,9 @@ const struct dray_option volatile_options[1] = {
 
 static struct table_now now_of(const struct volatile_store *store)
 {
-    return (struct table_now){store->host->mono_ms(store->host), store->host->wall_ms(store->host)};
+    int64_t mono_ms = store->host->mono_ms(store->host);
+
+    return (struct table_now){mono_ms, store->host->wall_ms(store->host), mono_ms};
 }
 
 /* Whether a group needs the monotonic clock: only jobs that wait for a time do, and reading a clock
@@ -107,7 +109,7 @@ int32_t volatile_turn(void *self, struct dray_call *call, struct dray_turn *turn
     struct volatile_store *store = self;
 
     if (is_untimed_push(turn)) {
-        struct table_now wall = {0, store->host->wall_ms(store->host)};
+        struct table_now wall = {0, store->host->wall_ms(store->host), 0};
         push_at(store, call, &wall, turn->push[0]);
         return DRAY_OK;
     }

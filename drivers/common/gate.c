@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/gate.h"
+
+#include <pthread.h>
+#include <time.h>
+
+/* Gates are shared by what hashes alike: a collision costs a little waiting, and there is nothing
+   to count or to leak. No thread ever holds two. */
+#define NGATES 64
+#define LOOK_MS 50
+#define NAP_FIRST_NS 30000
+#define NAP_LONGEST_NS 2000000
+
+struct gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t opened;
+    int taken;
+};
+
+static struct gate gates[NGATES];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init(void)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    for (int i = 0; i < NGATES; i++) {
+        pthread_mutex_init(&gates[i].mutex, NULL);
+        pthread_cond_init(&gates[i].opened, &attr);
+    }
+    pthread_condattr_destroy(&attr);
+}
+
+struct gate *gate_of(uint64_t dev, uint64_t ino)
+{
+    pthread_once(&once, init);
+    return &gates[(dev * 31 + ino) % NGATES];
+}
+
+int64_t gate_clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int gate_enter(struct gate *gate, int64_t deadline_ms)
+{
+    pthread_mutex_lock(&gate->mutex);
+    while (gate->taken) {
+        int64_t now = gate_clock_ms();
+        if (now >= deadline_ms)
+            break;
+        int64_t until = deadline_ms - now > LOOK_MS ? now + LOOK_MS : deadline_ms;
+        struct timespec at = {(time_t)(until / 1000), (long)(until % 1000 * 1000000)};
+        pthread_cond_timedwait(&gate->opened, &gate->mutex, &at);
+    }
+    int entered = !gate->taken;
+    gate->taken = 1;
+    pthread_mutex_unlock(&gate->mutex);
+    return entered;
+}
+
+void gate_leave(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->taken = 0;
+    pthread_cond_signal(&gate->opened);
+    pthread_mutex_unlock(&gate->mutex);
+}
+
+void gate_nap(long *nap_ns)
+{
+    if (*nap_ns < NAP_FIRST_NS)
+        *nap_ns = NAP_FIRST_NS;
+    nanosleep(&(struct timespec){0, *nap_ns}, NULL);
+    if (*nap_ns < NAP_LONGEST_NS)
+        *nap_ns += *nap_ns / 2;
+}

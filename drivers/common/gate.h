@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The threads of one process before a file that several processes lock: they pass one at a time, so
+ * that no more than one of them asks the kernel. Any thread.
+ */
+#ifndef DRIVERS_COMMON_GATE_H
+#define DRIVERS_COMMON_GATE_H
+
+#include <stdint.h>
+
+struct gate;
+
+/* The gate of a file. Never freed. */
+struct gate *gate_of(uint64_t dev, uint64_t ino);
+
+/* Real monotonic time in milliseconds, for budgets alone. */
+int64_t gate_clock_ms(void);
+
+/* 0 if the gate did not open before the deadline. */
+int gate_enter(struct gate *gate, int64_t deadline_ms);
+void gate_leave(struct gate *gate);
+
+/* After `lock_once` has said that a lock is taken: naps between tries, short at first, as a holder
+   is usually one fsync away from done. */
+void gate_nap(long *nap_ns);
+
+#endif
