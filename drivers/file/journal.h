@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The open queue file: reading its header, appending, syncing, room on the disk. Called with the
+   lock held. */
+#ifndef FILE_JOURNAL_H
+#define FILE_JOURNAL_H
+
+#include "file/line.h"
+#include "file/store.h"
+
+#include <sys/stat.h>
+
+/* Takes over an open descriptor. */
+void journal_adopt(struct journal *journal, int fd, const struct stat *st);
+void journal_close(struct journal *journal);
+
+/* 1 if the file begins with a header. */
+int journal_read_header(struct store *store, int fd, struct header *header);
+
+/* Cuts off, durably, what lies behind journal.end; with `unbroken`, puts a line break there. */
+int32_t journal_mend_tail(struct store *store, struct dray_call *call, int unbroken);
+
+/* Allocates disk space for `bytes` more, and the reserve beside them that only outcomes and leases
+   may use. DRAY_FULL if there is none. */
+int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t bytes);
+
+/* Appends the batch, and with `sync` makes it safe on the disk. DRAY_UNKNOWN poisons the store;
+   after any other error the file is as it was before. */
+int32_t journal_append(struct store *store, struct dray_call *call, int sync);
+
+/* Nothing more is changed by this instance, and the next to open the file writes it anew. */
+void journal_poison(struct store *store);
+
+/* Writes all of it at `at`, whatever the system takes at a time. 0, or -1 and errno. */
+int journal_write(int fd, const char *data, size_t len, int64_t at);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock under which everything happens: a kernel lock (flock) on PATH.lock, gone with the
+ * process that held it whatever became of it, and a gate for the threads of this process in front.
+ *
+ * The same file carries a mark for a queue file that can no longer be trusted, and it is what
+ * waiting workers of other processes watch.
+ */
+#ifndef FILE_LOCK_H
+#define FILE_LOCK_H
+
+#include "dray/driver.h"
+
+struct gate;
+
+struct lock {
+    const char *path; /* borrowed */
+    int fd;           /* -1: not open */
+    int held;
+    struct gate *gate;
+};
+
+/* Opens or creates the file. Sets *sys to the errno behind DRAY_DENIED, DRAY_FULL or DRAY_IO;
+   explains nothing. */
+int32_t lock_open(struct lock *lock, const char *path, int *sys);
+void lock_close(struct lock *lock);
+
+/* Takes the lock. DRAY_BUSY after the deadline (gate_clock_ms), or a code as lock_open gives;
+   explains nothing. */
+int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys);
+void lock_give(struct lock *lock);
+
+/* The file that must be written anew before anything else, by the id in its header; 0: none. Called
+   with the lock held. A mark that cannot be read is none, as it may never have been written. */
+uint64_t lock_mark(const struct lock *lock);
+/* 0 if it could not be written. */
+int lock_set_mark(const struct lock *lock, uint64_t id);
+
+/* Wakes those who watch. */
+void lock_ring(const struct lock *lock);
+
+#endif
