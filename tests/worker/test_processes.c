@@ -186,7 +186,7 @@ static int close_two(void **state)
     char command[128];
     int code = dray_close(other);
     int wrong = rig_close(state) || code != DRAY_OK;
-    static const char *const ends[] = {"", "-wal", "-shm", ".lock", ".bell"};
+    static const char *const ends[] = {"", "-wal", "-shm", "-lock", "-spare", "-bell"};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         snprintf(command, sizeof(command), "%s%s", store_path, ends[i]);
         unlink(command);
