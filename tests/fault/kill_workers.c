@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,12 +70,14 @@ static int do_poison(struct dray_attempt *a, void *user)
     return DRAY_OK;
 }
 
-/* Waits to be stopped by the test, and then ends as if nothing had happened. */
+/* The first attempt takes 1.5 s, long enough for the test to stop its worker; the second as long as
+   the payload says. Neither knows that it was stopped. */
 static int do_sleepy(struct dray_attempt *a, void *user)
 {
     (void)user;
     oracle_say(oracle, "start", dray_attempt_id(a), dray_attempt_number(a));
-    int64_t end = now_ms() + (dray_attempt_number(a) == 1 ? 1500 : 0);
+    long ms = dray_attempt_number(a) == 1 ? 1500 : strtol(dray_attempt_payload(a, NULL), NULL, 10);
+    int64_t end = now_ms() + ms;
     while (now_ms() < end)
         nap_ms(5);
     oracle_say(oracle, "done", dray_attempt_id(a), dray_attempt_number(a));
@@ -132,6 +135,7 @@ static const struct dray_callbacks callbacks = {
 
 static int be_worker(char **argv)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
     oracle = oracle_open(argv[3]);
     struct dray *dray = open_store(argv[2], argv[4]);
     if (!dray || oracle < 0)
@@ -255,11 +259,11 @@ static int finish_with_workers(struct place *place, struct dray *dray)
 }
 
 /* Pushes while workers come and go. A push that is refused or unsure binds to nothing. */
-static void push_some(struct dray *dray, unsigned seed, char (*ids)[65], size_t *n)
+static void push_some(struct dray *dray, char (*ids)[65], size_t *n)
 {
     for (unsigned i = 0; i < JOBS_A_ROUND; i++) {
         struct dray_dispatched out;
-        int poison = (seed + i) % 199 == 0;
+        int poison = *n % 199 == 7;
         int code = dray_dispatch(dray, poison ? "poison" : "work", "{}", NULL, &out, NULL);
         if (code == DRAY_OK)
             memcpy(ids[(*n)++], out.id, sizeof(out.id));
@@ -291,7 +295,7 @@ static void killed_workers_lose_nothing(void **state)
     for (int i = 0; i < WORKERS; i++)
         worker[i] = start_worker(&place);
     for (int round = 0; round < rounds(); round++) {
-        push_some(dray, seed + (unsigned)round, ids, &n);
+        push_some(dray, ids, &n);
         nap_ms(random() % 120);
         int victim = (int)(random() % WORKERS);
         kill_worker(worker[victim]);
@@ -303,8 +307,10 @@ static void killed_workers_lose_nothing(void **state)
     struct oracle_line *lines;
     size_t nlines = oracle_read(place.oracle, &lines);
     unsigned again = 0;
+    unsigned poisoned = 0;
     for (size_t i = 0; i < n; i++) {
         struct tally t = tally_of(lines, nlines, ids[i]);
+        poisoned += t.poison > 0;
         if (t.poison) {
             /* Fewer if its worker was killed between the reserve and the handler. */
             if (t.poison > POISON_ATTEMPTS || t.dones || !is_dead(dray, ids[i]))
@@ -316,48 +322,50 @@ static void killed_workers_lose_nothing(void **state)
             fail_msg("job %s started again after its end was acknowledged", ids[i]);
         again += t.starts > 1;
     }
-    printf("%zu jobs, %u of them ran more than once, %d workers killed\n", n, again,
-        rounds() + WORKERS);
+    printf("%zu jobs, %u ran more than once, %u killed their workers, %d workers killed by us\n", n,
+        again, poisoned, rounds() + WORKERS);
+    assert_true(poisoned > 0);
     free(lines);
     free(ids);
     assert_int_equal(dray_close(dray), DRAY_OK);
     remove_place(&place);
 }
 
-static int wait_for_line(const struct place *place, const char *word, const char *id, int64_t ms)
+static int wait_for_lines(const struct place *place, const char *word, const char *id, int wanted)
 {
-    int64_t end = now_ms() + ms;
+    int64_t end = now_ms() + 15000;
     while (now_ms() < end) {
         struct oracle_line *lines;
         size_t n = oracle_read(place->oracle, &lines);
         int found = 0;
         for (size_t i = 0; i < n; i++)
-            found |= strcmp(lines[i].word, word) == 0 && strcmp(lines[i].id, id) == 0;
+            found += strcmp(lines[i].word, word) == 0 && strcmp(lines[i].id, id) == 0;
         free(lines);
-        if (found)
+        if (found >= wanted)
             return 1;
         nap_ms(10);
     }
     return 0;
 }
 
-static void stopped_worker_is_refused(void **state)
+/* A worker is stopped past its lease, while another one takes its job; `then` is what the other one
+   has done by the time the first goes on. */
+static void stop_and_go_on(const char *second_runs_ms, const char *then, int times)
 {
-    (void)state;
     struct place place;
     make_place(&place, "1s");
     struct dray *dray = open_store(place.store, place.lease);
     assert_non_null(dray);
     struct dray_dispatched job;
-    assert_int_equal(dray_dispatch(dray, "sleepy", "{}", NULL, &job, NULL), DRAY_OK);
+    assert_int_equal(dray_dispatch(dray, "sleepy", second_runs_ms, NULL, &job, NULL), DRAY_OK);
     pid_t first = start_worker(&place);
-    assert_true(wait_for_line(&place, "start", job.id, 10000));
+    assert_true(wait_for_lines(&place, "start", job.id, 1));
     kill(first, SIGSTOP);
     pid_t second = start_worker(&place);
-    assert_true(wait_for_line(&place, "acked", job.id, 10000));
+    assert_true(wait_for_lines(&place, then, job.id, times));
     kill(first, SIGCONT);
-    assert_true(wait_for_line(&place, "stale", job.id, 10000));
-    kill(first, SIGTERM);
+    assert_true(wait_for_lines(&place, "stale", job.id, 1));
+    assert_true(wait_for_lines(&place, "acked", job.id, 1));
     kill_worker(first);
     kill_worker(second);
     struct oracle_line *lines;
@@ -373,6 +381,18 @@ static void stopped_worker_is_refused(void **state)
     remove_place(&place);
 }
 
+static void late_outcome_after_the_end_is_refused(void **state)
+{
+    (void)state;
+    stop_and_go_on("0", "acked", 1);
+}
+
+static void late_outcome_beside_the_new_owner_is_refused(void **state)
+{
+    (void)state;
+    stop_and_go_on("3000", "start", 2);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "worker") == 0)
@@ -384,7 +404,8 @@ int main(int argc, char **argv)
     self = path;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_workers_lose_nothing),
-        cmocka_unit_test(stopped_worker_is_refused),
+        cmocka_unit_test(late_outcome_after_the_end_is_refused),
+        cmocka_unit_test(late_outcome_beside_the_new_owner_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
