@@ -194,6 +194,7 @@ static void kill_worker(pid_t pid)
 
 struct tally {
     unsigned starts, dones, acked, dead, stale, poison;
+    unsigned acked_attempt, stale_attempt;
     unsigned after_end; /* starts after the store had acknowledged the end */
 };
 
@@ -212,6 +213,10 @@ static struct tally tally_of(const struct oracle_line *lines, size_t n, const ch
         t.acked += strcmp(lines[i].word, "acked") == 0;
         t.dead += strcmp(lines[i].word, "dead") == 0;
         t.stale += strcmp(lines[i].word, "stale") == 0;
+        if (strcmp(lines[i].word, "acked") == 0)
+            t.acked_attempt = lines[i].number;
+        if (strcmp(lines[i].word, "stale") == 0)
+            t.stale_attempt = lines[i].number;
         t.after_end += ended && (starts || poison);
         ended |= t.acked || t.dead;
     }
@@ -375,6 +380,8 @@ static void stop_and_go_on(const char *second_runs_ms, const char *then, int tim
     assert_int_equal(t.starts, 2);
     assert_int_equal(t.acked, 1);
     assert_int_equal(t.stale, 1);
+    assert_int_equal(t.stale_attempt, 1);
+    assert_int_equal(t.acked_attempt, 2);
     assert_int_equal(t.after_end, 0);
     assert_int_equal(stored(dray, "waiting"), 0);
     assert_int_equal(dray_close(dray), DRAY_OK);
