@@ -359,6 +359,8 @@ void *executor_main(void *arg)
     struct dray *dray = w->dray;
     pthread_mutex_lock(&dray->lock);
     executor_run(e);
+    if (w->ring.n || w->look || w->calls)
+        worker_wake(w); /* it may have been woken for something that it leaves to others */
     w->alive--;
     e->exited = 1;
     int last = 0;

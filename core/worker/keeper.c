@@ -368,13 +368,16 @@ static void open_watch(struct worker *w)
     turn_begin_alone(dray);
     int code = dray->store->driver.watch(dray->store->self, &call, w->queues, w->nqueues, &fd);
     turn_end_alone(dray);
-    if (code == DRAY_OK && fd >= 0)
+    if (code == DRAY_OK && fd >= 0) {
+        pthread_mutex_lock(&dray->lock);
         w->watch_fd = fd;
-    else
+        pthread_mutex_unlock(&dray->lock);
+    } else {
         log_line(&dray->log, DRAY_LOG_WARN,
             "cannot be woken by other processes, so this worker "
             "asks the store in intervals: %s",
             error.text);
+    }
 }
 
 void *keeper_main(void *arg)
