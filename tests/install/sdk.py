@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 BUILD = os.environ["DRAY_BUILD"]
-PROJECT = os.path.join(os.environ["DRAY_SOURCE"], "tests", "install", "project")
+SOURCE = os.environ["DRAY_SOURCE"]
+PROJECT = os.path.join(SOURCE, "tests", "install", "project")
 EXPECTED = """bin/dray lib/libdray.so lib/pkgconfig/dray.pc lib/cmake/dray/drayConfig.cmake
     lib/dray/memory.so lib/dray/sync.so lib/dray/isolate.so lib/dray/dray-runner
     include/dray/dray.h include/dray/driver.h include/dray/module.h include/dray/version.h""".split()
@@ -72,6 +73,15 @@ def main(folder):
     run(["cmake", "--install", build], folder)
     yaml(build, "name.yaml", "driver: slot")
     check(run(["./app", "name.yaml"], build) == f"slot [1] 1 {prefix}/lib/dray/slot.so\n", "by name")
+
+    # The example of a driver is a project of that kind.
+    spool = os.path.join(folder, "spool")
+    run(["cmake", "-S", os.path.join(SOURCE, "examples", "driver-spool"), "-B", spool,
+         f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_C_FLAGS=-Werror"], folder)
+    run(["cmake", "--build", spool], folder)
+    run(["cmake", "--install", spool], folder)
+    yaml(build, "spool.yaml", "driver: spool, spool: {path: jobs}")
+    check(run(["./app", "spool.yaml"], build) == f"spool [1] 1 {prefix}/lib/dray/spool.so\n", "spool")
 
     # Another minor version is another interface, before 1.0.
     for version, found in (("0.1", True), ("0.2", False), ("0.0", False), ("1.0", False)):

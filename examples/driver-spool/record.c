@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: CC0-1.0 */
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAD_SIZE 26     /* "dray-job ", 16 digits, a line's end */
+#define LINE_SIZE 64     /* enough for a field's name, its number and punctuation */
+#define FILE_MAX 4194304 /* larger than any job */
+
+enum { TEXT, NUMBER32, NUMBER64 };
+#define FIELD(kind, member)                                                                        \
+    {                                                                                              \
+#member, kind, offsetof(struct dray_job, member)                                           \
+    }
+
+/* In this order. Another field means another format: see the marker in spool.c. */
+static const struct field {
+    const char *name;
+    int kind;
+    size_t offset;
+} fields[] = {
+    FIELD(TEXT, type),
+    FIELD(TEXT, name),
+    FIELD(TEXT, unique),
+    FIELD(TEXT, group),
+    FIELD(NUMBER64, timeout_ms),
+    FIELD(NUMBER32, max_attempts),
+    FIELD(NUMBER64, created_ms),
+    FIELD(NUMBER64, run_at_ms),
+    FIELD(NUMBER64, ended_ms),
+    FIELD(NUMBER32, attempts),
+    FIELD(NUMBER32, releases),
+    FIELD(NUMBER64, token.counter),
+    FIELD(NUMBER64, token.nonce),
+    FIELD(TEXT, owner),
+    FIELD(TEXT, error),
+    FIELD(TEXT, progress),
+    FIELD(TEXT, result),
+    FIELD(TEXT, payload),
+};
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static struct dray_str text_of(const struct dray_job *job, const struct field *field)
+{
+    struct dray_str text;
+    memcpy(&text, (const char *)job + field->offset, sizeof(text));
+    return text;
+}
+
+static uint64_t number_of(const struct dray_job *job, const struct field *field)
+{
+    uint32_t small;
+    uint64_t large;
+    memcpy(&small, (const char *)job + field->offset, sizeof(small));
+    if (field->kind == NUMBER32)
+        return small;
+    memcpy(&large, (const char *)job + field->offset, sizeof(large));
+    return large;
+}
+
+/* FNV-1a (Fowler, Noll and Vo), 64 bits: tells damage, not malice. */
+static uint64_t checksum(const char *bytes, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* The whole file into a new block; its length, or 0 without memory. */
+static size_t compose(const struct dray_host *host, const struct dray_job *job, char **block)
+{
+    size_t size = HEAD_SIZE + FIELDS * LINE_SIZE, len = HEAD_SIZE;
+    char head[HEAD_SIZE + 1];
+    for (size_t i = 0; i < FIELDS; i++)
+        size += fields[i].kind == TEXT ? (size_t)text_of(job, &fields[i]).len : 0;
+    char *out = *block = host->resize(host, NULL, size);
+    if (!out)
+        return 0;
+    for (size_t i = 0; i < FIELDS; i++) {
+        const struct field *field = &fields[i];
+        struct dray_str text = field->kind == TEXT ? text_of(job, field) : (struct dray_str){0};
+        uint64_t number = field->kind == TEXT ? text.len : number_of(job, field);
+        len += (size_t)snprintf(out + len, LINE_SIZE, "%s %" PRIu64 "%s", field->name, number,
+            field->kind == TEXT ? ":" : "");
+        if (text.len)
+            memcpy(out + len, text.data, (size_t)text.len);
+        len += (size_t)text.len;
+        out[len++] = '\n';
+    }
+    snprintf(head, sizeof(head), "dray-job %016" PRIx64 "\n",
+        checksum(out + HEAD_SIZE, len - HEAD_SIZE));
+    memcpy(out, head, HEAD_SIZE);
+    return len;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+int record_write(
+    const struct dray_host *host, int root, const char *path, const struct dray_job *job)
+{
+    char *block;
+    size_t len = compose(host, job, &block);
+    if (!len)
+        return ENOMEM;
+    int fd = openat(root, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int error = fd < 0 ? errno : write_all(fd, block, len);
+    if (fd >= 0 && close(fd) != 0 && !error)
+        error = errno;
+    if (!error && renameat(root, ".new", root, path) != 0)
+        error = errno;
+    host->resize(host, block, 0);
+    return error;
+}
+
+/* One field at *at; returns 0 if it is not there as it should be. */
+static int read_field(
+    const struct field *field, struct dray_job *job, const char **at, const char *end)
+{
+    size_t name = strlen(field->name);
+    char *stop;
+    if ((size_t)(end - *at) < name + 2 || memcmp(*at, field->name, name) != 0)
+        return 0;
+    uint64_t number = strtoull(*at + name + 1, &stop, 10);
+    uint32_t small = (uint32_t)number;
+    if (field->kind == TEXT) {
+        struct dray_str text = {stop + 1, number};
+        if (*stop != ':' || number >= (uint64_t)(end - stop - 1))
+            return 0;
+        memcpy((char *)job + field->offset, &text, sizeof(text));
+        stop += 1 + number;
+    } else if (field->kind == NUMBER32) {
+        memcpy((char *)job + field->offset, &small, sizeof(small));
+    } else {
+        memcpy((char *)job + field->offset, &number, sizeof(number));
+    }
+    *at = stop + 1;
+    return stop < end && *stop == '\n';
+}
+
+static int parse(const char *bytes, size_t len, struct dray_job *job)
+{
+    const char *at = bytes + HEAD_SIZE, *end = bytes + len;
+    if (len < HEAD_SIZE || memcmp(bytes, "dray-job ", 9) != 0 ||
+        strtoull(bytes + 9, NULL, 16) != checksum(at, len - HEAD_SIZE))
+        return EBADMSG;
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (!read_field(&fields[i], job, &at, end))
+            return EBADMSG;
+    }
+    return at == end ? 0 : EBADMSG;
+}
+
+int record_read(
+    const struct dray_host *host, int root, const char *path, struct dray_job *job, char **block)
+{
+    struct stat st;
+    size_t len = 0;
+    ssize_t n = 1;
+    *job = (struct dray_job){.size = sizeof(*job)};
+    *block = NULL;
+    int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int error = fstat(fd, &st) != 0 ? errno : st.st_size > FILE_MAX ? EBADMSG : 0;
+    size_t size = error ? 0 : (size_t)st.st_size;
+    if (!error && !(*block = host->resize(host, NULL, size + 1)))
+        error = ENOMEM;
+    while (!error && len < size && n != 0) {
+        n = read(fd, *block + len, size - len);
+        error = n < 0 && errno != EINTR ? errno : 0;
+        len += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    if (!error) {
+        (*block)[len] = 0;
+        error = parse(*block, len, job);
+    }
+    return error;
+}
