@@ -6,7 +6,13 @@
  */
 #include "common/volatile.h"
 
+#include <ctype.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define BREAK_NOTHING 0
 #define BREAK_STALE 1     /* takes tokens that are not current */
@@ -27,6 +33,27 @@
 #define BREAK_LIST 16     /* begins every listing anew: shows jobs twice */
 #define BREAK_EXTEND 17   /* shortens leases */
 #define BREAK_CONFLICT 18 /* takes other content under an old id for the same */
+#define BREAK_CRASH 19    /* crashes when an ack comes */
+#define BREAK_HANG 20     /* never comes back from a retry */
+#define BREAK_EXIT 21     /* ends the process when an ack comes */
+#define BREAK_OPENS 22    /* leaves a descriptor open */
+#define BREAK_RESEND 23   /* takes whatever is sent again for stored */
+#define BREAK_LEVEL 24    /* promises to outlive the host */
+#define BREAK_QUIET 25    /* does not say why it refuses */
+#define BREAK_CASE 26     /* takes "A" for "a" */
+#define BREAK_PAUSE 27    /* does not pause */
+#define BREAK_REMOVE 28   /* removes active jobs without force */
+#define BREAK_RESTORE 29  /* stores what is restored as new */
+#define BREAK_NEXT 30     /* says that nothing waits for a time */
+#define BREAK_KEEP 31     /* never prunes */
+#define BREAK_REPLAY 32   /* hands out more when asked for the same */
+#define BREAK_BURY 33     /* forgets dead jobs */
+#define BREAK_REPEAT 34   /* counts a repeat as a failure */
+#define BREAK_KICK 35     /* kicks nothing, and says so to nobody */
+#define BREAK_FIELDS 36   /* loses the group */
+#define BREAK_ERROR 37    /* loses errors */
+#define BREAK_ACK 38      /* an ack is forgotten */
+#define BREAK_HINT 39     /* trusts the hint instead of the id */
 
 #define MEMBERS_MAX 64u
 
@@ -45,7 +72,17 @@ static struct dray_job bend_job(const struct dray_job *job)
         bent.unique.len = 0;
     if (BREAK == BREAK_PAYLOAD && bent.payload.len > 65535)
         bent.payload.len = 65535;
+    if (BREAK == BREAK_FIELDS)
+        bent.group.len = 0;
     return bent;
+}
+
+/* Small letters. */
+static struct dray_str lower(char out[DRAY_NAME_MAX], struct dray_str id)
+{
+    for (uint64_t i = 0; i < id.len && i < DRAY_NAME_MAX; i++)
+        out[i] = (char)tolower((unsigned char)id.data[i]);
+    return (struct dray_str){out, id.len};
 }
 
 static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *group)
@@ -59,14 +96,26 @@ static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *g
         return DRAY_LIMIT;
     if (group->njobs > MEMBERS_MAX)
         return volatile_push(self, call, group);
+    if (BREAK == BREAK_RESEND && (group->flags & DRAY_PUSH_RESEND)) {
+        for (uint32_t i = 0; i < group->njobs; i++)
+            group->answers[i] = DRAY_EXISTS;
+        return group->code = DRAY_OK;
+    }
+    char ids[MEMBERS_MAX][DRAY_NAME_MAX];
     for (uint32_t i = 0; i < group->njobs; i++) {
         jobs[i] = bend_job(group->jobs[i]);
         list[i] = &jobs[i];
+        if (BREAK == BREAK_CASE)
+            jobs[i].id = lower(ids[i], jobs[i].id);
     }
     bent.jobs = list;
+    if (BREAK == BREAK_RESTORE)
+        bent.flags &= ~(uint32_t)DRAY_PUSH_RESTORE;
     if (BREAK == BREAK_MEMBER && bent.njobs > 1)
         bent.njobs--;
     int32_t code = volatile_push(self, call, &bent);
+    if (BREAK == BREAK_QUIET)
+        call->error->text[0] = 0;
     if (BREAK == BREAK_BUSY && ++calls % 50 == 0)
         return DRAY_BUSY;
     if (BREAK == BREAK_CONFLICT && bent.njobs == 1 && code == DRAY_CONFLICT) {
@@ -111,9 +160,35 @@ static int32_t reserve_bent(void *self, struct dray_call *call, const struct dra
     relay.call.job = relay_job;
     if (BREAK == BREAK_DOUBLE)
         bent.lease_ms /= 2;
+    if (BREAK == BREAK_KEEP)
+        bent.keep_done_ms = bent.keep_dead_ms = bent.keep_max = UINT64_MAX;
+    if (BREAK == BREAK_REPLAY)
+        bent.flags = 0;
     int32_t code = volatile_reserve(self, &relay.call, &bent);
-    call->next_ms = relay.call.next_ms;
+    call->next_ms = BREAK == BREAK_NEXT ? DRAY_NEXT_NEVER : relay.call.next_ms;
     return code;
+}
+
+/* What does not come back, or not in one piece. */
+static void be_fatal(uint32_t verdict)
+{
+    if (BREAK == BREAK_CRASH && verdict == DRAY_VERDICT_DONE)
+        raise(SIGSEGV);
+    if (BREAK == BREAK_EXIT && verdict == DRAY_VERDICT_DONE)
+        exit(0);
+    while (BREAK == BREAK_HANG && verdict == DRAY_VERDICT_AGAIN)
+        pause();
+}
+
+static uint32_t bend_verdict(uint32_t verdict)
+{
+    if (BREAK == BREAK_RELEASE && verdict == DRAY_VERDICT_RELEASE)
+        return DRAY_VERDICT_AGAIN;
+    if (BREAK == BREAK_BURY && verdict == DRAY_VERDICT_BURY)
+        return DRAY_VERDICT_DONE;
+    if (BREAK == BREAK_REPEAT && verdict == DRAY_VERDICT_REPEAT)
+        return DRAY_VERDICT_AGAIN;
+    return verdict;
 }
 
 static int32_t settle_bent(void *self, struct dray_call *call,
@@ -122,8 +197,16 @@ static int32_t settle_bent(void *self, struct dray_call *call,
     for (uint32_t i = 0; i < n; i++) {
         struct dray_lease bent = *leases[i];
         const struct dray_lease *list = &bent;
-        if (BREAK == BREAK_RELEASE && bent.verdict == DRAY_VERDICT_RELEASE)
-            bent.verdict = DRAY_VERDICT_AGAIN;
+        be_fatal(bent.verdict);
+        if (BREAK == BREAK_ACK && bent.verdict == DRAY_VERDICT_DONE)
+            continue;
+        bent.verdict = bend_verdict(bent.verdict);
+        if (BREAK == BREAK_ERROR)
+            bent.error.len = 0;
+        if (BREAK == BREAK_HINT && bent.ref == 0)
+            answers[i] = DRAY_STALE;
+        if (answers[i] == DRAY_STALE)
+            continue;
         if (BREAK == BREAK_TOTALS)
             bent.run_ms *= 2;
         volatile_settle(self, call, &list, &answers[i], 1);
@@ -156,6 +239,19 @@ static int32_t extend_bent(void *self, struct dray_call *call,
     return code;
 }
 
+static int32_t change_bent(void *self, struct dray_call *call, const struct dray_change *change)
+{
+    struct dray_change bent = *change;
+
+    if (BREAK == BREAK_PAUSE && bent.what == DRAY_CHANGE_PAUSE)
+        return DRAY_OK;
+    if (BREAK == BREAK_KICK && bent.what == DRAY_CHANGE_KICK)
+        return DRAY_OK;
+    if (BREAK == BREAK_REMOVE)
+        bent.flags |= DRAY_CHANGE_FORCE;
+    return volatile_change(self, call, &bent);
+}
+
 static int32_t list_bent(void *self, struct dray_call *call, struct dray_filter *filter)
 {
     if (BREAK == BREAK_LIST && filter->cursor[1] == 0) {
@@ -179,7 +275,12 @@ static void close_bent(void *self)
 
 static int32_t open_bent(void *self, struct dray_call *call, const struct dray_host *host)
 {
-    return volatile_open(self, call, host, "broken");
+    if (BREAK == BREAK_OPENS && open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+        return DRAY_IO;
+    int32_t code = volatile_open(self, call, host, "broken");
+    if (BREAK == BREAK_LEVEL)
+        call->durability = DRAY_DURABILITY_HOST;
+    return code;
 }
 
 static const struct dray_driver driver = {
@@ -195,7 +296,7 @@ static const struct dray_driver driver = {
     .max_push = VOLATILE_MAX,
     .max_batch = VOLATILE_MAX,
     .extend = extend_bent,
-    .change = volatile_change,
+    .change = change_bent,
     .list = list_bent,
     .stats = volatile_stats,
 #else

@@ -41,6 +41,14 @@ int check_number(struct check *check, long long got, long long wanted, const cha
     return got == wanted;
 }
 
+int check_durable(struct check *check)
+{
+    if (check->subject.durability >= DRAY_DURABILITY_PROCESS)
+        return 1;
+    snprintf(check->missing, sizeof(check->missing), "gone with the process");
+    return 0;
+}
+
 uint64_t check_offers(const struct dray_driver *driver)
 {
     uint64_t can = driver->can;

@@ -33,6 +33,10 @@ struct check_row {
     uint64_t needs;
 };
 
+/* Is the store open at `process` or better? If not, the check is one that the driver does not
+   offer, which this notes. */
+int check_durable(struct check *check);
+
 /* What a driver offers, as such bits. */
 uint64_t check_offers(const struct dray_driver *driver);
 
@@ -41,6 +45,7 @@ const char *check_lack(uint64_t missing);
 
 /* Each file's checks, ended by a row without a clause. */
 extern const struct check_row checks_push[];
+extern const struct check_row checks_bytes[];
 extern const struct check_row checks_lease[];
 extern const struct check_row checks_settle[];
 extern const struct check_row checks_order[];

@@ -190,7 +190,7 @@ static int parse(struct command *command, int argc, char **argv)
     plan->limits.whole_s = plan->limits.still_s * 20;
     if (plan->quick) {
         plan->histories = plan->histories ? plan->histories : 4;
-        plan->faults = 25;
+        plan->faults = 12;
     }
     plan->histories = plan->histories ? plan->histories : 10;
     if (!status && !seen && !plan->wish.config && !plan->wish.driver && !command->clauses &&

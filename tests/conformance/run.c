@@ -20,8 +20,9 @@ struct task {
     uint64_t seed;
 };
 
-static const struct check_row *const tables[] = {checks_push, checks_lease, checks_settle,
-    checks_order, checks_change, checks_view, checks_store, checks_shared, checks_crowd};
+static const struct check_row *const tables[] = {checks_push, checks_bytes, checks_lease,
+    checks_settle, checks_order, checks_change, checks_view, checks_store, checks_shared,
+    checks_crowd};
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 #define HISTORIES "random histories agree with the model"

@@ -135,7 +135,7 @@ int32_t subject_open_another(struct subject *subject)
         .budget_ms = 5000,
         .error = &subject->error,
         .next_ms = DRAY_NEXT_UNKNOWN,
-        .durability = subject->target->config->durability};
+        .durability = subject->wish};
     void *self = calloc(1, driver->instance_size ? driver->instance_size : 1);
 
     if (!self || subject->ninstances == SUBJECT_INSTANCES) {
@@ -155,6 +155,7 @@ int32_t subject_open(struct subject *subject, const struct target *target)
 {
     subject->target = target;
     subject->driver = &target->driver;
+    subject->wish = target->config->durability;
     subject->wall_ms = SUBJECT_WALL_START;
     subject->mono_ms = 1000000;
     fill_host(subject);

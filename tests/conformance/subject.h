@@ -68,9 +68,10 @@ struct subject {
     long blocks;          /* not yet freed */
     int by_turn;          /* operations go through turn, where the driver has it */
     uint64_t nonce;
-    uint64_t next_ms; /* of the last reserve */
-    uint32_t durability;
-    int32_t code; /* of the last call */
+    uint64_t next_ms;    /* of the last reserve */
+    uint32_t wish;       /* durability asked for by open; 0: the driver's choice */
+    uint32_t durability; /* in force */
+    int32_t code;        /* of the last call */
     struct dray_error error;
     struct shown_list shown; /* by the last reserve or list */
     struct shown_list past;  /* by earlier reserves: leases still point there */
