@@ -131,13 +131,15 @@ static int find_room(struct store *store, int64_t need)
 
     if (journal->no_room || need <= journal->room)
         return 0;
+    journal->full = 0;
     int sys = allocate(journal, need + AHEAD);
     if (is_full(sys))
         sys = allocate(journal, need);
     /* Old files are a luxury. */
     while (is_full(sys) && sys != EFBIG && backup_drop_oldest(store))
         sys = allocate(journal, need);
-    if (is_full(sys))
+    journal->full = is_full(sys);
+    if (journal->full)
         return sys;
     /* Where nothing can be allocated ahead, a full disk shows when it is written to. */
     journal->no_room = sys == EOPNOTSUPP || sys == ENOSYS || sys == EINVAL || sys == ENODEV;
@@ -155,6 +157,28 @@ int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t 
     return store->host->fail(call, DRAY_FULL, sys,
         "%s: no room for more jobs (%s), what there is can still be worked off; make room",
         store->path, strerror(sys));
+}
+
+int32_t journal_check_room(struct store *store, struct dray_call *call)
+{
+    int sys = find_room(store, store->journal.end + RESERVE / 2);
+
+    if (!sys)
+        return DRAY_OK;
+    return store->host->fail(call, DRAY_FULL, sys,
+        "%s: no room to hand out more jobs (%s), only outcomes are still written; make room",
+        store->path, strerror(sys));
+}
+
+int journal_fits_reserve(const struct store *store, int64_t bytes)
+{
+    return store->journal.full && bytes < RESERVE - RESERVE / 8;
+}
+
+int journal_give_reserve(struct store *store)
+{
+    store->journal.room = 0;
+    return os->ftruncate(store->journal.fd, store->journal.end) == 0;
 }
 
 /* A write failed part of the way. Certain of the old state, or of nothing. */

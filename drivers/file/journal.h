@@ -23,6 +23,14 @@ int32_t journal_mend_tail(struct store *store, struct dray_call *call, int unbro
    may use. DRAY_FULL if there is none. */
 int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t bytes);
 
+/* Is there room to hand out jobs? Half of the reserve is for outcomes alone. DRAY_FULL if not. */
+int32_t journal_check_room(struct store *store, struct dray_call *call);
+
+/* The disk is full, but a file of so many bytes would fit into the reserve. */
+int journal_fits_reserve(const struct store *store, int64_t bytes);
+/* Gives the reserve back to the disk; 0 if that fails. */
+int journal_give_reserve(struct store *store);
+
 /* Appends the batch, and with `sync` makes it safe on the disk. DRAY_UNKNOWN poisons the store;
    after any other error the file is as it was before. */
 int32_t journal_append(struct store *store, struct dray_call *call, int sync);

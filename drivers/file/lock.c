@@ -66,13 +66,17 @@ void lock_close(struct lock *lock)
     lock->fd = -1;
 }
 
-/* Somebody may have removed the file: then a newcomer locks another one, and we must follow. */
+/* Somebody may have removed the file: then a newcomer locks another one, and we must follow. -1 and
+   errno if that cannot be told. */
 static int is_current(const struct lock *lock)
 {
     struct stat ours, named;
 
-    return os->fstat(lock->fd, &ours) == 0 && os->lstat(lock->path, &named) == 0 &&
-           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+    if (os->fstat(lock->fd, &ours) != 0)
+        return -1;
+    if (os->lstat(lock->path, &named) != 0)
+        return errno == ENOENT ? 0 : -1;
+    return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 /* By polling, as nothing in the kernel waits for a file lock with a deadline. */
@@ -94,16 +98,24 @@ static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
 int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys)
 {
     for (;;) {
-        *sys = 0;
         struct gate *gate = lock->gate;
+        int current = 0;
+
+        *sys = 0;
         if (!gate_enter(gate, deadline_ms))
             return DRAY_BUSY;
         int32_t code = flock_until(lock, deadline_ms, sys);
-        if (code == DRAY_OK && is_current(lock)) {
+        if (code == DRAY_OK)
+            current = is_current(lock);
+        if (current > 0) {
             lock->held = 1;
             return DRAY_OK;
         }
-        if (code == DRAY_OK)
+        if (current < 0) {
+            *sys = errno;
+            code = DRAY_IO;
+        }
+        if (code == DRAY_OK || current < 0)
             os->flock(lock->fd, LOCK_UN);
         gate_leave(gate);
         if (code == DRAY_OK)

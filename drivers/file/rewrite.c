@@ -169,11 +169,26 @@ int32_t rewrite(struct store *store, struct dray_call *call)
         store->path, strerror(sys));
 }
 
+static int64_t live_bytes(const struct store *store)
+{
+    uint64_t bytes, jobs = table_count(store->table, &bytes);
+
+    return (int64_t)(bytes + jobs * AROUND);
+}
+
+int rewrite_is_rescue(const struct store *store)
+{
+    int64_t live = live_bytes(store);
+
+    return store->journal.end > 2 * live + HEADER_LEN &&
+           store->journal.end >= store->journal.look_at &&
+           journal_fits_reserve(store, live + HEADER_LEN);
+}
+
 int rewrite_is_due(const struct store *store)
 {
     const struct journal *journal = &store->journal;
-    uint64_t bytes, jobs = table_count(store->table, &bytes);
-    int64_t live = (int64_t)(bytes + jobs * AROUND);
+    int64_t live = live_bytes(store);
     int64_t limit = live > store->max_file_size / 2 ? live * 2 : store->max_file_size;
 
     /* A little early: a turn later the old file would be too large to keep. */

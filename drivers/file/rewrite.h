@@ -13,4 +13,7 @@ int32_t rewrite(struct store *store, struct dray_call *call);
 /* Is the file much larger than what lives in it? */
 int rewrite_is_due(const struct store *store);
 
+/* Is the disk full, and little enough lives to be written anew where the reserve was? */
+int rewrite_is_rescue(const struct store *store);
+
 #endif

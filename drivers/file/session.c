@@ -75,7 +75,11 @@ static int32_t heed_mark(struct store *store, struct dray_call *call)
 
 static int32_t tidy(struct store *store, struct dray_call *call)
 {
-    if (!store->journal.damage.header && !rewrite_is_due(store))
+    int rescue = rewrite_is_rescue(store);
+
+    if (!store->journal.damage.header && !rescue && !rewrite_is_due(store))
+        return DRAY_OK;
+    if (rescue && !journal_give_reserve(store))
         return DRAY_OK;
     int32_t code = rewrite(store, call);
     if (code == DRAY_OK || code == DRAY_POISONED)

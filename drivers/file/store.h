@@ -33,6 +33,7 @@ struct journal {
     int64_t synced;  /* what lies before is known to be on the disk */
     int64_t room;    /* space on the disk is allocated up to here, as far as known */
     int no_room;     /* this file system cannot allocate ahead */
+    int full;        /* the disk was, when room was last asked for */
     int64_t copied;  /* bytes of what lived when the file was written anew */
     int64_t look_at; /* not written anew before it is as large as this */
     struct damage damage;

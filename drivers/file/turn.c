@@ -51,7 +51,10 @@ static int32_t reserve(struct store *store, struct dray_call *call, const struct
         return store->host->fail(
             call, DRAY_NOMEM, 0, "no memory to lease up to %u jobs; try again", want->max);
     held.call.job = hold;
-    int32_t code = table_reserve(store->table, &held.call, &store->now, want);
+    int32_t code = want->max ? journal_check_room(store, call) : DRAY_OK;
+    if (code != DRAY_OK)
+        return code;
+    code = table_reserve(store->table, &held.call, &store->now, want);
     call->next_ms = held.call.next_ms;
     return code;
 }
