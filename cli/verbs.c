@@ -29,14 +29,15 @@ static const struct verb *const verbs[] = {
     &verb_drivers,
     &verb_driver_test,
     &verb_make_job,
+    &verb_make_driver,
     &verb_bench,
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* Words that later versions will know. */
-static const char *const planned[] = {"move", "fsck", "compact", "export", "import", "cron",
-    "cron list", "cron next", "cron run", "make driver"};
+static const char *const planned[] = {
+    "move", "fsck", "compact", "export", "import", "cron", "cron list", "cron next", "cron run"};
 
 void verb_each(void (*each)(const struct verb *verb, void *user), void *user)
 {
@@ -105,7 +106,8 @@ const struct verb *verb_find(char **words, size_t nwords, size_t *used, struct o
     else if (strcmp(one, "driver") == 0)
         snprintf(error->text, sizeof(error->text), "driver what? Try: dray driver test CONFIG");
     else if (strcmp(one, "make") == 0)
-        snprintf(error->text, sizeof(error->text), "make what? Try: dray make job NAME");
+        snprintf(error->text, sizeof(error->text),
+            "make what? Try: dray make job NAME, or dray make driver NAME");
     else
         propose(one, error);
     return NULL;

@@ -25,6 +25,7 @@ extern const struct verb verb_health;
 extern const struct verb verb_drivers;
 extern const struct verb verb_driver_test;
 extern const struct verb verb_make_job;
+extern const struct verb verb_make_driver;
 extern const struct verb verb_bench;
 
 #endif

@@ -57,8 +57,7 @@ test_wrong_words() {
 }
 
 test_later_verbs() {
-    for verb in 'move --from a' fsck compact export import 'cron list' 'make driver x' \
-        make:driver; do
+    for verb in 'move --from a' fsck compact export import 'cron list' cron:next; do
         run 2 $verb
         has "$err" 'not in this version'
         one_line "$err"

@@ -101,6 +101,17 @@ def main(folder):
     run(["make"], made, **pkg_config)
     run_programs(prefix, made, "make")
 
+    # What `dray make driver` writes needs no more than that, either.
+    dray = os.path.join(prefix, "bin", "dray")
+    run([dray, "make", "driver", "shelf"], folder)
+    shelf = os.path.join(folder, "shelf")
+    check(run(["make", "-s", "check"], shelf, **pkg_config) == "ok\n", "make check in shelf")
+    run(["make", "-s", "install"], shelf, **pkg_config)
+    check("keeps jobs in a list" in run([dray, "drivers", "shelf"], folder), "shelf is installed")
+    run(["cmake", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}"], shelf)
+    run(["cmake", "--build", "build"], shelf)
+    run(["ctest", "--test-dir", "build"], shelf)
+
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="dray sdk ") as top:
