@@ -266,8 +266,18 @@ static int32_t finish(struct apply *apply)
 
 int32_t apply_range(struct apply *apply, int fd, int64_t from, int64_t limit)
 {
-    if (apply->sorted)
-        return apply_sorted(apply, fd, from, limit);
-    int32_t code = read_pieces(apply, fd, from, limit, NULL);
-    return code == DRAY_OK && !is_newer(apply) ? finish(apply) : code;
+    int32_t code;
+
+    if (apply->sorted) {
+        code = apply_sorted(apply, fd, from, limit);
+    } else {
+        code = read_pieces(apply, fd, from, limit, NULL);
+        if (code == DRAY_OK && !is_newer(apply))
+            code = finish(apply);
+    }
+    if (code == DRAY_OK && from == 0 && !apply->has_header && !apply->damage.header) {
+        note(apply, 0, 1, "header missing");
+        apply->damage.header = 1;
+    }
+    return code;
 }
