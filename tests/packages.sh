@@ -18,6 +18,7 @@ module sqlite3 libsqlite3-dev
 packages_test='
 command c++ g++
 command python3 python3
+command groff groff-base
 command jq jq
 command sqlite3 sqlite3
 command script bsdutils

@@ -35,3 +35,9 @@ install(FILES
   ${CMAKE_BINARY_DIR}/package/drayConfigVersion.cmake
   DESTINATION ${package_dir})
 install(FILES ${CMAKE_BINARY_DIR}/package/dray.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+foreach(page dray.1 dray-config.5 dray-driver.7)
+  string(REGEX REPLACE ".*\\." "" section ${page})
+  install(FILES ${PROJECT_SOURCE_DIR}/docs/man/${page}
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()

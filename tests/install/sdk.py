@@ -13,7 +13,8 @@ SOURCE = os.environ["DRAY_SOURCE"]
 PROJECT = os.path.join(SOURCE, "tests", "install", "project")
 EXPECTED = """bin/dray lib/libdray.so lib/pkgconfig/dray.pc lib/cmake/dray/drayConfig.cmake
     lib/dray/memory.so lib/dray/sync.so lib/dray/isolate.so lib/dray/dray-runner
-    include/dray/dray.h include/dray/driver.h include/dray/module.h include/dray/version.h""".split()
+    include/dray/dray.h include/dray/driver.h include/dray/module.h include/dray/version.h
+    share/man/man1/dray.1 share/man/man5/dray-config.5 share/man/man7/dray-driver.7""".split()
 
 
 def check(condition, text):
