@@ -4,7 +4,6 @@
 #include "worker/events.h"
 #include "worker/worker.h"
 
-#include <sched.h>
 #include <string.h>
 
 /* A chunk is what handlers finish in about so long: below that the lock costs more than the run. */
@@ -26,7 +25,7 @@
 #define GATHER_FEW 16u
 #define GATHER_US 15u
 
-/* The keeper looks after a chunk that is not finished by then. */
+/* The keeper looks after a chunk that is not finished by then (leftover.c). */
 #define CHUNK_WATCH_MS 20
 
 static uint32_t mean_us(const struct worker *w)
@@ -72,9 +71,10 @@ static int fill_chunk(struct executor *e)
     while (n < most && w->ring.n)
         c->job[n++] = list_take(&w->ring);
     c->n = n;
+    c->fill++;
     atomic_store(&c->next, 0);
     w->started_jobs += n;
-    if (n > 1 && w->nexecutors > 1)
+    if (n > 1 && (w->nexecutors > 1 || w->dray->info.shared))
         keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
     if (w->ring.n && w->idle)
         worker_wake(w);
@@ -96,6 +96,7 @@ static int steal_one(struct executor *e)
             continue;
         e->chunk.job[0] = c->job[at];
         e->chunk.n = 1;
+        e->chunk.fill++;
         atomic_store(&e->chunk.next, 0);
         return 1;
     }
@@ -172,6 +173,7 @@ static void run_chunk(struct executor *e)
 static void hand_in(struct executor *e)
 {
     struct worker *w = e->worker;
+    w->stalled = 0;
     for (uint32_t i = 0; i < e->nfinished; i++) {
         struct dray_attempt *a = e->finished[i];
         if (atomic_load_explicit(&a->phase, memory_order_relaxed) == ATTEMPT_RESERVED)
@@ -322,7 +324,7 @@ void executor_run(struct executor *e)
             return;
         if (run_call(w))
             continue;
-        if (fill_chunk(e) || steal_one(e)) {
+        if (steal_one(e) || fill_chunk(e)) {
             pthread_mutex_unlock(&dray->lock);
             run_chunk(e);
             instance_lock(dray);

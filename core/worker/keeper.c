@@ -11,7 +11,7 @@
 
 #define HEALTH_EVERY_MS 60000
 #define CROWDED_MS 10
-#define LEFTOVER_MS 20
+#define LED_MS 20 /* another look while somebody else leads */
 
 /* What a pass over everything found: when to look around again. */
 struct agenda {
@@ -118,23 +118,6 @@ static void check_held(struct worker *w, int64_t now, struct agenda *agenda)
         if (phase == ATTEMPT_RUNNING)
             check_timeout(w, a, now, agenda);
         check_lease(w, a, now, agenda);
-    }
-}
-
-/* Jobs in a chunk wait for the handler before them. That is short, or others should have them. */
-static void check_chunks(struct worker *w, int64_t real, struct agenda *agenda)
-{
-    int leftover = 0;
-    for (uint32_t i = 0; i < w->nexecutors; i++) {
-        struct chunk *c = &w->executors[i].chunk;
-        leftover |= atomic_load(&c->next) < c->n;
-    }
-    if (!leftover)
-        return;
-    by_real(agenda, real + LEFTOVER_MS);
-    if (w->idle) {
-        w->steal = 1;
-        worker_wake(w);
     }
 }
 
@@ -332,7 +315,7 @@ static int look_around(struct worker *w)
     if (is_over(w, now))
         return 0;
     check_held(w, now, &agenda);
-    check_chunks(w, real, &agenda);
+    by_real(&agenda, leftovers_check(w, real));
     check_later(w, real, &agenda);
     check_looks(w, now, real, &agenda);
     check_empty(w);
@@ -343,7 +326,7 @@ static int look_around(struct worker *w)
                                            w->held_back || w->stuck || real >= w->next_poll_ms));
     if (writes && dray->leading) {
         w->keeper_writes = 1; /* the leader will wake us */
-        by_real(&agenda, real + LEFTOVER_MS);
+        by_real(&agenda, real + LED_MS);
     } else if (writes) {
         w->keeper_writes = 0;
         turn_lead(dray, 0);

@@ -33,6 +33,9 @@ struct chunk {
     _Atomic uint32_t next;
     uint32_t n;
     struct dray_attempt *job[CHUNK_MAX];
+    uint32_t fill;                 /* counts the fillings */
+    uint32_t seen_fill, seen_next; /* what the keeper found at its last check */
+    int64_t still_since_ms;        /* real time since which it has found the same */
 };
 
 struct executor {
@@ -143,6 +146,9 @@ struct worker {
     int64_t ends_at_ms;   /* clock, once stopping: give up on them */
     struct dray_error fatal;
     struct dray_work_report report;
+    uint64_t seen_started; /* started_jobs when the keeper last saw the ring move */
+    int64_t ring_still_since_ms;
+    int stalled; /* jobs had to be given back: reserve nothing ahead until a handler ends */
     uint64_t started_jobs; /* for max_jobs: running and finished attempts */
     char last_error[512];
 };
@@ -218,6 +224,12 @@ void *keeper_main(void *arg);
 /* Makes the keeper look around now, or not later than the clock shows `until_ms`. */
 void keeper_nudge(struct worker *worker);
 void keeper_by(struct worker *worker, int64_t until_ms);
+
+/* ---- leftover.c ---- */
+
+/* Looks after reserved jobs that wait behind slow handlers; returns the real time of its next
+   check. */
+int64_t leftovers_check(struct worker *worker, int64_t real_ms);
 
 /* ---- empty.c ---- */
 

@@ -240,7 +240,8 @@ DRAY_API uint32_t dray_attempt_max(const struct dray_attempt *attempt);
 DRAY_API const char *dray_attempt_last_error(const struct dray_attempt *attempt); /* "" if none */
 /* The payload's bytes, with a zero behind them. `len` may be NULL. */
 DRAY_API const char *dray_attempt_payload(const struct dray_attempt *attempt, size_t *len);
-/* The payload parsed by jansson; borrowed, parsed on the first call. NULL only without memory. */
+/* The payload parsed by jansson; borrowed, parsed on the first call. NULL without memory, and for a
+   number that jansson cannot hold (1e400), which dispatch lets pass. */
 DRAY_API const struct json_t *dray_attempt_json(struct dray_attempt *attempt);
 /* The counter of the token: rises with each delivery of this id, to fence what is touched outside.
  */

@@ -240,6 +240,42 @@ static void test_two_instances_share_a_file(void **state)
     dray_stats_free(stats);
 }
 
+static unsigned dispatched(const char *type, unsigned n)
+{
+    struct dray_new_job jobs[100];
+    memset(jobs, 0, sizeof(jobs));
+    for (unsigned i = 0; i < n; i++)
+        jobs[i].type = i == 0 ? type : "t";
+    assert_ok(dray_dispatch_batch(rig, jobs, n, NULL, &rig_error));
+    return n;
+}
+
+/* Quick handlers make a worker reserve ahead; when one of them takes long after all, what waits
+   behind it goes to whoever has time: the other instance, after it was given back. */
+static void test_jobs_behind_a_slow_handler_go_elsewhere(void **state)
+{
+    static int names[2] = {0, 1};
+    (void)state;
+    atomic_store(&ran[0], 0);
+    atomic_store(&ran[1], 0);
+    rig_hold_back();
+    assert_ok(dray_on(rig, "t", count_run, &names[0], NULL, &rig_error));
+    assert_ok(dray_on(rig, "slow", rig_deaf, NULL, NULL, &rig_error));
+    assert_ok(dray_on(other, "t", count_run, &names[1], NULL, &rig_error));
+    struct dray_worker_options options = {.concurrency = 1};
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    unsigned quick = dispatched("t", 100);
+    WAIT_FOR(atomic_load(&ran[0]) == quick);
+    quick += dispatched("slow", 30) - 1;
+    WAIT_FOR(rig_inside() == 1);
+    assert_ok(dray_worker_start(other, &options, &rig_error));
+    WAIT_FOR(atomic_load(&ran[0]) + atomic_load(&ran[1]) == quick);
+    assert_true(atomic_load(&ran[1]) > 0);
+    assert_int_equal(rig_inside(), 1);
+    rig_release();
+    WAIT_FOR(rig_inside() == 0);
+}
+
 /* L2: what the other instance pushes is noticed; a start that is refused takes nobody's bell. */
 static void test_the_bell_of_the_other_instance(void **state)
 {
@@ -281,6 +317,8 @@ int main(void)
     };
     const struct CMUnitTest shared[] = {
         cmocka_unit_test_setup_teardown(test_two_instances_share_a_file, open_two, close_two),
+        cmocka_unit_test_setup_teardown(
+            test_jobs_behind_a_slow_handler_go_elsewhere, open_two, close_two),
         cmocka_unit_test_setup_teardown(test_the_bell_of_the_other_instance, open_two, close_two),
     };
     int failed = cmocka_run_group_tests(alone, NULL, NULL);
