@@ -115,7 +115,7 @@ static struct calling begin(struct subject *subject)
     subject->error.code = 0;
     subject->error.text[0] = 0;
     return (struct calling){{.size = sizeof(struct dray_call),
-                                .budget_ms = 5000,
+                                .budget_ms = subject->budget_ms,
                                 .error = &subject->error,
                                 .job = sink_job,
                                 .stats = sink_stats,

@@ -128,11 +128,9 @@ static void cancels_reach_all(struct check *check)
     EXPECT_CODE(check, subject_extend(s, lease_of(&job, 0), 1000), DRAY_CANCELLED);
 }
 
-/* Leases survive changes of the wall clock; a schedule follows it, by no more than the change. */
-static void wall_clock_moves(struct check *check)
+static void leases_survive_the_wall_clock(struct check *check)
 {
     struct subject *s = &check->subject;
-    struct dray_job late = job_of("late");
 
     EXPECT_CODE(check, subject_push_one(s, job_of("a")), DRAY_OK);
     EXPECT(check, str_is(subject_take(s, 10000).id, "a"));
@@ -141,14 +139,32 @@ static void wall_clock_moves(struct check *check)
     s->wall_ms -= 2 * 86400000;
     EXPECT(check, !subject_take(s, 1000).id.len);
     subject_advance(s, 10001);
-    EXPECT(check, str_is(subject_take(s, 600000).id, "a"));
+    EXPECT(check, str_is(subject_take(s, 1000).id, "a"));
+}
+
+/* A delayed job after a step of the wall clock: it comes when it would have come, or as much later
+   or earlier as the step. */
+static void step(struct check *check, const char *id, int64_t step_ms)
+{
+    struct subject *s = &check->subject;
+    struct dray_job late = job_of(id);
+    int64_t early_ms = step_ms > 0 ? step_ms : 0, late_ms = step_ms < 0 ? -step_ms : 0;
+
     late.run_at_ms = s->wall_ms + 60000;
     EXPECT_CODE(check, subject_push_one(s, late), DRAY_OK);
-    s->wall_ms -= 5000;
-    subject_advance(s, 54999);
+    s->wall_ms += step_ms;
+    subject_advance(s, 59999 - early_ms);
     EXPECT(check, !subject_take(s, 1000).id.len);
-    subject_advance(s, 5000 + 5001);
-    EXPECT(check, str_is(subject_take(s, 1000).id, "late"));
+    subject_advance(s, 1 + early_ms + late_ms);
+    struct dray_job job = subject_take(s, 1000);
+    EXPECT(check, str_is(job.id, id));
+    EXPECT_CODE(check, subject_settle(s, lease_of(&job, DRAY_VERDICT_DONE)), DRAY_OK);
+}
+
+static void delays_move_by_the_step(struct check *check)
+{
+    step(check, "back", -5000);
+    step(check, "forward", 5000);
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -267,7 +283,10 @@ const struct check_row checks_shared[] = {
     {"T17", "a pause holds across instances", pauses_are_the_stores, DRAY_IS_SHARED | NEED_CHANGE},
     {"T15", "a cancel reaches the owner on another instance", cancels_reach_all,
         DRAY_IS_SHARED | NEED_CHANGE | NEED_EXTEND},
-    {"C3", "changes of the wall clock move no lease", wall_clock_moves, DRAY_IS_SHARED},
+    {"C3", "changes of the wall clock move no lease", leases_survive_the_wall_clock,
+        DRAY_IS_SHARED},
+    {"C5", "changes of the wall clock move delays by no more than that", delays_move_by_the_step,
+        0},
     {"J3", "another process shares jobs and leases", two_processes, DRAY_IS_SHARED},
     {"L2", "what another process makes ready rings the bell", bell, DRAY_IS_SHARED | NEED_WATCH},
     {0},

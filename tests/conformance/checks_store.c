@@ -195,6 +195,52 @@ static void says_why(struct check *check)
     EXPECT_CODE(check, s->error.code, DRAY_FULL);
 }
 
+static void refused_is_not_done(struct check *check)
+{
+    struct subject *s = &check->subject;
+    struct dray_job jobs[2] = {job_of("a"), job_of("b")};
+    const struct dray_job *list[2] = {&jobs[0], &jobs[1]};
+    int32_t answers[2];
+    struct dray_push group = {
+        .queue = str("q"), .jobs = list, .answers = answers, .njobs = 1, .capacity = 1};
+
+    EXPECT_CODE(check, subject_push_group(s, &group), DRAY_OK);
+    for (int i = 0; i < 3; i++) {
+        group.jobs = list + 1;
+        EXPECT_CODE(check, subject_push_group(s, &group), DRAY_FULL);
+    }
+    EXPECT(check, str_is(subject_take(s, 60000).id, "a"));
+    EXPECT(check, !subject_take(s, 1000).id.len);
+    EXPECT_CODE(check, subject_push_group(s, &group), DRAY_FULL); /* active jobs count too */
+    group.capacity = 0;
+    EXPECT_CODE(check, subject_push_group(s, &group), DRAY_OK);
+    EXPECT_CODE(check, answers[0], DRAY_OK);
+    EXPECT(check, str_is(subject_take(s, 1000).id, "b"));
+}
+
+/* Whatever its clock says, one owner's verdict counts: the latest one's. */
+static void clock_is_no_judge(struct check *check)
+{
+    static const int64_t moves[] = {1001, 86400000, 1001, 31536000000, 5000};
+    struct subject *s = &check->subject;
+    struct dray_lease last = {0};
+
+    EXPECT_CODE(check, subject_push_one(s, job_of("a")), DRAY_OK);
+    for (uint32_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+        struct dray_job job = subject_take(s, 1000);
+        EXPECT(check, str_is(job.id, "a"));
+        EXPECT(check, job.token.counter > last.token.counter);
+        if (i > 0)
+            EXPECT_CODE(check, subject_settle(s, last), DRAY_STALE);
+        last = lease_of(&job, DRAY_VERDICT_DONE);
+        s->wall_ms += i % 2 ? moves[i] : -moves[i];
+        EXPECT(check, !subject_take(s, 1000).id.len);
+        subject_advance(s, moves[i]);
+    }
+    EXPECT_CODE(check, subject_settle(s, last), DRAY_OK);
+    EXPECT(check, !subject_take(s, 1000).id.len);
+}
+
 /* The owner that `queue` was last seen with, and how long ago. */
 static void consumer_of(struct check *check, char *owner, size_t size, uint64_t *age_ms)
 {
@@ -297,6 +343,8 @@ const struct check_row checks_store[] = {
     {"T17", "a pause outlives closing the store", keeps_pause, NEED_CHANGE},
     {"T3", "unique keys outlive closing the store", keeps_keys, DRAY_CAN_UNIQUE},
     {"U1", "a job sent again is stored once", resends, 0},
+    {"R2", "what is refused is not done, and can be done later", refused_is_not_done, 0},
+    {"C1", "clocks that jump cost leases, never safety", clock_is_no_judge, 0},
     {"R6", "a refusal says why in one line", says_why, 0},
     {"J6", "the last consumer is the latest, and grows old", consumer_moves_on, NEED_STATS},
     {"tend", "checking a sound store finds and changes nothing", tend_checks, NEED_TEND},

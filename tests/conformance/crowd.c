@@ -146,7 +146,7 @@ static int64_t now_us(void)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* Dies within the time that `spent_us` for two rounds makes likely to be in a call. */
+/* Dies within twice the time that something took, and so likely in the middle of it. */
 static void set_fate(int64_t spent_us, uint32_t worker)
 {
     uint64_t hash = worker * 0x9e3779b97f4a7c15u;
@@ -158,19 +158,23 @@ static void set_fate(int64_t spent_us, uint32_t worker)
 }
 
 void crowd_work(
-    struct crowd_ledger *ledger, const struct subject *subject, uint32_t worker, int doomed)
+    struct crowd_ledger *ledger, const struct subject *subject, uint32_t worker, int fate)
 {
     struct subject own = *subject;
     int empty = 0, round = 0;
-    int64_t start = 0;
+    int64_t start = now_us();
 
     own.nonce = (uint64_t)worker << 32;
+    if (fate == CROWD_DIES_OPENING)
+        set_fate(atomic_load(&ledger->open_us) / 2, worker);
     if (subject_open_another(&own) != DRAY_OK)
         crowd_fault(ledger, "a process cannot open the store: %s", own.error.text);
     for (; empty < EMPTY_LOOKS && !atomic_load(&ledger->at_fault); round++) {
-        if (doomed && round == 0)
+        if (round == 0) {
+            atomic_store(&ledger->open_us, now_us() - start);
             start = now_us();
-        if (doomed && round == 2)
+        }
+        if (fate == CROWD_DIES_WORKING && round == 2)
             set_fate(now_us() - start, worker);
         push_next(ledger, &own);
         if (take_some(ledger, &own, worker)) {

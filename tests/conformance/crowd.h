@@ -27,10 +27,13 @@ struct crowd_ledger {
     struct crowd_job jobs[CROWD_JOBS];
     uint32_t njobs;
     _Atomic uint32_t next_push;
-    _Atomic uint64_t moves; /* calls answered, by all */
+    _Atomic uint64_t moves;  /* calls answered, by all */
+    _Atomic int64_t open_us; /* that opening took lately */
     _Atomic uint32_t at_fault;
     char fault[400]; /* the first thing that went wrong */
 };
+
+enum { CROWD_LIVES = 0, CROWD_DIES_WORKING, CROWD_DIES_OPENING };
 
 /* NULL without memory. */
 struct crowd_ledger *crowd_ledger(uint32_t njobs);
@@ -42,10 +45,10 @@ void crowd_fault(struct crowd_ledger *ledger, const char *fmt, ...) DRAY_PRINTF(
 /*
  * What each process does, until all is pushed and nothing is left for it. `subject` is closed. One
  * that is doomed dies of SIGALRM before, at a moment that the driver's own speed decides: its timer
- * is set to a random part of the time that its first calls took.
+ * is set to a random part of the time that its first calls, or the opening by another, took.
  */
 void crowd_work(
-    struct crowd_ledger *ledger, const struct subject *subject, uint32_t worker, int doomed);
+    struct crowd_ledger *ledger, const struct subject *subject, uint32_t worker, int fate);
 
 /* When all processes have ended: lets every lease expire, takes what is there, and compares. */
 void crowd_settle_up(struct crowd_ledger *ledger, struct subject *subject);

@@ -156,6 +156,7 @@ int32_t subject_open(struct subject *subject, const struct target *target)
     subject->target = target;
     subject->driver = &target->driver;
     subject->wish = target->config->durability;
+    subject->budget_ms = SUBJECT_BUDGET_MS;
     subject->wall_ms = SUBJECT_WALL_START;
     subject->mono_ms = 1000000;
     fill_host(subject);

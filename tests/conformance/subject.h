@@ -15,6 +15,7 @@
 
 #define SUBJECT_INSTANCES 3u
 #define SUBJECT_TEXTS 64u
+#define SUBJECT_BUDGET_MS 5000u
 #define SUBJECT_WALL_START INT64_C(1700000000000)
 
 /* A copy of a job that the driver has shown. Its strings live until subject_close if it was handed
@@ -69,6 +70,7 @@ struct subject {
     int by_turn;          /* operations go through turn, where the driver has it */
     uint64_t nonce;
     uint64_t next_ms;    /* of the last reserve */
+    uint32_t budget_ms;  /* of a call, in real time */
     uint32_t wish;       /* durability asked for by open; 0: the driver's choice */
     uint32_t durability; /* in force */
     int32_t code;        /* of the last call */
