@@ -565,6 +565,14 @@ void disk_write(const char *name, const char *bytes, size_t len)
     disk_write_file(&disk_now.files[file], bytes, len, 0);
 }
 
+void disk_cut(const char *name, size_t len)
+{
+    const struct name *found = disk_find(name);
+    if (!found)
+        abort();
+    disk_resize_file(&disk_now.files[found->file], len);
+}
+
 uint64_t disk_used(void)
 {
     uint64_t bytes = 0;

@@ -100,6 +100,9 @@ const char *disk_read(const char *name, size_t *len);
 /* Sets them, made if it is missing. */
 void disk_write(const char *name, const char *bytes, size_t len);
 
+/* Cuts it off there. */
+void disk_cut(const char *name, size_t len);
+
 /* Bytes of all files together. */
 uint64_t disk_used(void);
 /* Bytes read since the last call. */

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening: what is not ours is refused with one clear line and left as it was (X5); what is ours
+ * comes back after a boot of the machine (C3) and under other options; and how large the file, the
+ * memory and the opening become in a month.
+ */
+#include "disk.h"
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct rig rig;
+
+static int is_long(void)
+{
+    const char *wish = getenv("DRAY_LONG");
+    return wish && *wish;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    disk_new();
+    rig_init(&rig);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    rig_close(&rig);
+    disk_free();
+    return rig.blocks != 0;
+}
+
+/* Refused, with the path and these words in the line, and the file as it was. */
+static void refuse(const char *bytes, int32_t code, const char *words)
+{
+    size_t len;
+    disk_write(RIG_PATH, bytes, strlen(bytes));
+    assert_int_equal(rig_open(&rig), code);
+    if (!strstr(rig.error.text, RIG_PATH) || !strstr(rig.error.text, words))
+        fail_msg("says: %s", rig.error.text);
+    assert_null(strchr(rig.error.text, '\n'));
+    rig_close(&rig);
+    const char *after = disk_read(RIG_PATH, &len);
+    assert_int_equal(len, strlen(bytes));
+    assert_memory_equal(after, bytes, len);
+}
+
+static void other_files(void **state)
+{
+    (void)state;
+    size_t len;
+    refuse("#!/bin/sh\necho hello\n", DRAY_CONFIG, "another program");
+    refuse("{\"level\":\"info\"}\n{\"level\":\"warn\"}\n", DRAY_CONFIG, "another program");
+    refuse("\n", DRAY_CONFIG, "another program");
+    assert_null(disk_read(RIG_PATH ".lock", &len)); /* nothing is laid beside it */
+    refuse("{\"crc\":\"00000000\",\"dray\":\"jobs\",\"version\":1}\n", DRAY_CORRUPT, "damaged");
+}
+
+static void newer_format(void **state)
+{
+    (void)state;
+    /* The sums are those of these lines. */
+    refuse("{\"crc\":\"2c4e369d\",\"dray\":\"jobs\",\"version\":2,\"colour\":\"blue\"}\n"
+           "{\"sum\":\"whatever\"}\n",
+        DRAY_UNSUPPORTED, "newer version");
+}
+
+static void empty_file_is_begun(void **state)
+{
+    (void)state;
+    disk_write(RIG_PATH, "", 0);
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "a", "1", 0, NULL), DRAY_OK);
+}
+
+static void network(void **state)
+{
+    (void)state;
+    disk_kind(0x6969);
+    assert_int_equal(rig_open(&rig), DRAY_UNSUPPORTED);
+    assert_non_null(strstr(rig.error.text, "NFS"));
+    rig_close(&rig);
+    rig.network = 1;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+}
+
+static void durability(void **state)
+{
+    (void)state;
+    rig.durability = DRAY_DURABILITY_REPLICATED;
+    assert_int_equal(rig_open(&rig), DRAY_UNSUPPORTED);
+    rig_close(&rig);
+    rig.durability = DRAY_DURABILITY_VOLATILE;
+    assert_int_equal(rig_open(&rig), DRAY_UNSUPPORTED);
+}
+
+/* On a real disk. */
+static void bad_places(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dray-open-XXXXXX", path[64];
+    disk_free();
+    assert_non_null(mkdtemp(folder));
+    rig.path = folder;
+    assert_int_equal(rig_open(&rig), DRAY_CONFIG);
+    assert_non_null(strstr(rig.error.text, "folder"));
+    rig_close(&rig);
+    snprintf(path, sizeof(path), "%s/link", folder);
+    assert_int_equal(symlink("/tmp/nowhere", path), 0);
+    rig.path = path;
+    assert_int_equal(rig_open(&rig), DRAY_DENIED);
+    assert_non_null(strstr(rig.error.text, "symbolic link"));
+    rig_close(&rig);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/", folder);
+    assert_int_equal(rig_open(&rig), DRAY_CONFIG);
+    rig_close(&rig);
+    if (geteuid() != 0) { /* nothing is denied to root */
+        snprintf(path, sizeof(path), "%s/jobs", folder);
+        assert_int_equal(chmod(folder, 0500), 0);
+        assert_int_equal(rig_open(&rig), DRAY_DENIED);
+        rig_close(&rig);
+        assert_int_equal(chmod(folder, 0700), 0);
+    }
+    rmdir(folder);
+}
+
+/* C3: leases survive changes of the wall clock, not a start of the machine; delays follow the wall
+   clock. D3: the attempt is counted. */
+static void another_boot(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "late", "1", 3600000, NULL), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "a", "1", 0, NULL), DRAY_OK);
+    assert_int_equal(rig_take(&rig, 1, 60000), DRAY_OK);
+    struct seen job = rig.seen[0];
+    rig_close(&rig);
+    rig.wall_ms += 600000;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_take(&rig, 1, 60000), DRAY_OK);
+    assert_int_equal(rig.nseen, 0);
+    assert_int_equal(rig.next_ms, 60001);
+    rig_close(&rig);
+    rig.boot_id = "second boot";
+    rig.mono_ms = 5; /* and its clock begins anew */
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_take(&rig, 1, 60000), DRAY_OK);
+    assert_int_equal(rig.nseen, 1);
+    assert_string_equal(rig.seen[0].id, "a");
+    assert_int_equal(rig.seen[0].attempts, 2);
+    assert_string_equal(rig.seen[0].error, "lease expired");
+    assert_int_equal(rig_settle(&rig, &job, DRAY_VERDICT_DONE, 0, NULL, 0), DRAY_STALE);
+    rig.wall_ms += 3000001;
+    assert_int_equal(rig_take(&rig, 1, 60000), DRAY_OK);
+    assert_int_equal(rig.nseen, 1);
+    assert_string_equal(rig.seen[0].id, "late");
+}
+
+/* The whole of a job outlives every writing anew. */
+static void compact_keeps_all(void **state)
+{
+    (void)state;
+    static struct seen before[8];
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "dead", "{\"a\":\n1}", 0, "key1"), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "done", "\"\\u0007\"", 0, "key2"), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "again", "3", 0, "key3"), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "held", "4", 0, "key4"), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "first", "5", 0, NULL), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "second", "6", 0, NULL), DRAY_OK);
+    assert_int_equal(rig_take(&rig, 4, 60000), DRAY_OK);
+    struct seen taken[4];
+    memcpy(taken, rig.seen, sizeof(taken));
+    assert_int_equal(rig_settle(&rig, &taken[0], DRAY_VERDICT_BURY, 0, "no\x01\x7f\\", 0), DRAY_OK);
+    assert_int_equal(
+        rig_settle(&rig, &taken[1], DRAY_VERDICT_DONE, 0, NULL, DRAY_LEASE_KEEP), DRAY_OK);
+    assert_int_equal(rig_settle(&rig, &taken[2], DRAY_VERDICT_RELEASE, 9000, "later", 0), DRAY_OK);
+    assert_int_equal(rig_list(&rig), DRAY_OK);
+    size_t n = rig.nseen;
+    memcpy(before, rig.seen, n * sizeof(before[0]));
+    assert_int_equal(rig_tend(&rig, DRAY_TEND_COMPACT), DRAY_OK);
+    assert_true(rig.tend.bytes_after < rig.tend.bytes_before);
+    rig_close(&rig);
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_list(&rig), DRAY_OK);
+    assert_int_equal(rig.nseen, n);
+    for (size_t i = 0; i < n; i++) {
+        before[i].ref = rig.seen[i].ref;
+        assert_memory_equal(&before[i], &rig.seen[i], sizeof(before[i]));
+    }
+    assert_int_equal(rig_settle(&rig, &taken[3], DRAY_VERDICT_DONE, 0, NULL, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "x", "1", 0, "key3"), DRAY_DUPLICATE);
+    assert_int_equal(rig_push(&rig, "x", "1", 0, "key1"), DRAY_OK);
+    assert_int_equal(rig_take(&rig, 1, 60000), DRAY_OK);
+    assert_string_equal(rig.seen[0].id, "first");
+}
+
+/* A month: some thousand jobs a day in the long run, one that falls due after it, one that is dead
+   for good. */
+static void a_month(void **state)
+{
+    (void)state;
+    unsigned days = 30, a_day = is_long() ? 20000 : 1500;
+    uint64_t most_disk = 0, most_read = 0;
+    int64_t most_memory = 0;
+    char id[24];
+    disk_forget();
+    rig.max_file_size = 256 * 1024;
+    rig.max_backups = 2;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "old", "1", 60ull * 86400000, NULL), DRAY_OK);
+    for (unsigned day = 0; day < days; day++) {
+        for (unsigned i = 0; i < a_day; i++) {
+            snprintf(id, sizeof(id), "d%u.%u", day, i);
+            assert_int_equal(rig_push(&rig, id, "{\"to\":\"ada\"}", i % 9 * 100, NULL), DRAY_OK);
+            rig_advance(&rig, 86400000 / a_day);
+            assert_int_equal(rig_take(&rig, 2, 60000), DRAY_OK);
+            struct seen jobs[2];
+            size_t n = rig.nseen;
+            memcpy(jobs, rig.seen, n * sizeof(jobs[0]));
+            for (size_t k = 0; k < n; k++) {
+                uint32_t verdict = i % 50 == 0 && jobs[k].attempts < 2 ? DRAY_VERDICT_AGAIN
+                                   : i % 100 == 1                      ? DRAY_VERDICT_BURY
+                                                                       : DRAY_VERDICT_DONE;
+                assert_int_equal(rig_settle(&rig, &jobs[k], verdict, 500, NULL,
+                                     i % 10 == 0 ? DRAY_LEASE_KEEP : 0),
+                    DRAY_OK);
+            }
+            most_disk = disk_used() > most_disk ? disk_used() : most_disk;
+        }
+        rig_close(&rig);
+        assert_int_equal(rig.blocks, 0);
+        disk_bytes_read();
+        assert_int_equal(rig_open(&rig), DRAY_OK);
+        uint64_t bytes = disk_bytes_read();
+        most_read = bytes > most_read ? bytes : most_read;
+        most_memory = rig.bytes > most_memory ? rig.bytes : most_memory;
+    }
+    printf("at most %llu KiB on the disk, %llu KiB read to open, %lld KiB of memory\n",
+        (unsigned long long)most_disk / 1024, (unsigned long long)most_read / 1024,
+        (long long)most_memory / 1024);
+    /* The file, what is being written anew, and two old copies. */
+    assert_true(most_disk < 4 * 256 * 1024 + 65536);
+    assert_true(most_read < 256 * 1024 + 65536);
+    assert_true(most_memory < 8 << 20);
+    assert_int_equal(rig_list(&rig), DRAY_OK);
+    assert_non_null(rig_find(&rig, "old"));
+    assert_int_equal(rig_stats(&rig), DRAY_OK);
+    assert_int_equal(rig.totals.pushed, days * a_day + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(other_files, begin, end),
+        cmocka_unit_test_setup_teardown(newer_format, begin, end),
+        cmocka_unit_test_setup_teardown(empty_file_is_begun, begin, end),
+        cmocka_unit_test_setup_teardown(network, begin, end),
+        cmocka_unit_test_setup_teardown(durability, begin, end),
+        cmocka_unit_test_setup_teardown(bad_places, begin, end),
+        cmocka_unit_test_setup_teardown(another_boot, begin, end),
+        cmocka_unit_test_setup_teardown(compact_keeps_all, begin, end),
+        cmocka_unit_test_setup_teardown(a_month, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
