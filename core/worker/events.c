@@ -153,6 +153,7 @@ void events_run(struct events *e)
 static void *events_main(void *arg)
 {
     struct events *e = arg;
+    pthread_setname_np(pthread_self(), "dray-events"); /* for top and gdb */
     pthread_mutex_lock(&e->lock);
     for (;;) {
         call_all(e);

@@ -359,6 +359,7 @@ void *executor_main(void *arg)
     struct executor *e = arg;
     struct worker *w = e->worker;
     struct dray *dray = w->dray;
+    pthread_setname_np(pthread_self(), "dray-executor"); /* for top and gdb */
     pthread_mutex_lock(&dray->lock);
     executor_run(e);
     if (w->ring.n || w->look || w->calls)

@@ -368,6 +368,7 @@ void *keeper_main(void *arg)
     struct worker *w = arg;
     struct dray *dray = w->dray;
     open_watch(w);
+    pthread_setname_np(pthread_self(), "dray-keeper"); /* for top and gdb */
     pthread_mutex_lock(&dray->lock);
     while (look_around(w))
         continue;
