@@ -19,6 +19,7 @@ packages_test='
 command c++ g++
 command python3 python3
 command groff groff-base
+command dpkg-shlibdeps dpkg-dev
 command jq jq
 command sqlite3 sqlite3
 command script bsdutils

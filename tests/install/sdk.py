@@ -22,12 +22,12 @@ def check(condition, text):
         sys.exit(f"failed: {text}")
 
 
-def run(command, folder, status=0, **environment):
+def run(command, folder, status=0, umask=-1, **environment):
     """Runs a command with nothing of the build in its environment; returns its standard output."""
     clean = {key: value for key, value in os.environ.items()
              if not key.startswith("DRAY_") and key not in ("QUEUE_DRIVER", "LD_LIBRARY_PATH")}
     done = subprocess.run(command, cwd=folder, env={**clean, **environment}, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True)
+                          stdin=subprocess.DEVNULL, capture_output=True, umask=umask)
     check((done.returncode == 0) == (status == 0),
           f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout + (done.stderr if status else "")
@@ -59,7 +59,8 @@ def exports(module):
 
 def main(folder):
     installed, prefix = os.path.join(folder, "first"), os.path.join(folder, "then here")
-    run(["cmake", "--install", BUILD, "--prefix", installed], folder)
+    # With this umask others could write to the folders, and drivers there would be refused.
+    run(["cmake", "--install", BUILD, "--prefix", installed], folder, umask=0o002)
     os.rename(installed, prefix)
     for file in EXPECTED:
         check(os.path.exists(os.path.join(prefix, file)), f"{file} is not installed")
