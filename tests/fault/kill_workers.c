@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers on sqlite, killed with SIGKILL at random moments and stopped with SIGSTOP past their
- * leases. What the handlers did is kept in an oracle outside the store (oracle.h).
+ * Workers on a shared store, killed with SIGKILL at random moments and stopped with SIGSTOP past
+ * their leases. What the handlers did is kept in an oracle outside the store (oracle.h).
  *
  * D2, D3, T6, T11, F2, L1: every pushed job is done, or dead after its attempts; none starts again
  * once the store has acknowledged its end; none stays behind.
  *
- * The same program is the worker: kill_workers worker STORE ORACLE LEASE.
+ * kill_workers DRIVER. The same program is the worker: kill_workers DRIVER worker STORE ORACLE
+ * LEASE.
  */
 #include "dray/dray.h"
 #include "fault/oracle.h"
@@ -35,6 +36,7 @@
 #define POISON_ATTEMPTS 3u
 
 static const char *self;
+static const char *driver;
 static int oracle = -1;
 
 static void nap_ms(long ms)
@@ -104,20 +106,30 @@ static void on_error(const struct dray_event *event, void *user)
             oracle, event->code == DRAY_STALE ? "stale" : "error", event->id, event->attempt);
 }
 
+static const char *key(char out[64], const char *name)
+{
+    snprintf(out, 64, "queue.%s.%s", driver, name);
+    return out;
+}
+
 static struct dray *open_store(const char *store, const char *lease)
 {
+    char path[64], retry_after[64], durability[64];
     struct dray_setting settings[] = {
-        {"queue.sqlite.path", store},
-        {"queue.sqlite.retry_after", lease},
-        {"queue.sqlite.durability", "process"},
+        {key(path, "path"), store},
+        {key(retry_after, "retry_after"), lease},
+        {key(durability, "durability"), "process"},
         {"queue.job.max_attempts", "1000"},
         {"queue.job.backoff.strategy", "none"},
+        /* Written anew under the workers' hands, again and again. */
+        {"queue.file.max_file_size", "64KiB"},
     };
+    size_t nsettings = sizeof(settings) / sizeof(settings[0]);
     struct dray_error error = DRAY_ERROR_INIT;
     struct dray *dray = NULL;
-    struct dray_options options = {.driver = "sqlite",
+    struct dray_options options = {.driver = driver,
         .settings = settings,
-        .nsettings = sizeof(settings) / sizeof(settings[0]),
+        .nsettings = strcmp(driver, "file") == 0 ? nsettings : nsettings - 1,
         .flags = DRAY_OPEN_NO_ENVIRONMENT};
     if (dray_open(&dray, &options, &error) != DRAY_OK) {
         fprintf(stderr, "%s\n", error.text);
@@ -136,8 +148,8 @@ static const struct dray_callbacks callbacks = {
 static int be_worker(char **argv)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
-    oracle = oracle_open(argv[3]);
-    struct dray *dray = open_store(argv[2], argv[4]);
+    oracle = oracle_open(argv[4]);
+    struct dray *dray = open_store(argv[3], argv[5]);
     if (!dray || oracle < 0)
         return 1;
     struct dray_worker_options options = {.concurrency = 2, .callbacks = callbacks};
@@ -179,8 +191,9 @@ static void remove_place(const struct place *place)
 
 static pid_t start_worker(struct place *place)
 {
-    char *argv[] = {(char *)(uintptr_t)self, (char *)(uintptr_t) "worker", place->store,
-        place->oracle, (char *)(uintptr_t)place->lease, NULL};
+    char *argv[] = {(char *)(uintptr_t)self, (char *)(uintptr_t)driver,
+        (char *)(uintptr_t) "worker", place->store, place->oracle, (char *)(uintptr_t)place->lease,
+        NULL};
     pid_t pid;
     assert_int_equal(posix_spawn(&pid, self, NULL, NULL, argv, environ), 0);
     return pid;
@@ -402,7 +415,12 @@ static void late_outcome_beside_the_new_owner_is_refused(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "worker") == 0)
+    if (argc < 2) {
+        fputs("usage: kill_workers DRIVER\n", stderr);
+        return 2;
+    }
+    driver = argv[1];
+    if (argc == 6 && strcmp(argv[2], "worker") == 0)
         return be_worker(argv);
     static char path[4096];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
