@@ -14,6 +14,7 @@ module jansson libjansson-dev
 module libmd libmd-dev
 module yaml-0.1 libyaml-dev
 module sqlite3 libsqlite3-dev
+module hiredis libhiredis-dev
 '
 packages_test='
 command c++ g++
@@ -22,6 +23,7 @@ command groff groff-base
 command dpkg-shlibdeps dpkg-dev
 command jq jq
 command sqlite3 sqlite3
+command redis-server redis-server
 command script bsdutils
 module cmocka libcmocka-dev
 '

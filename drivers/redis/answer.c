@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/answer.h"
+
+#include "redis/link.h"
+#include "redis/store.h"
+
+#include <string.h>
+
+/* By the first word of the error, as Redis 7.0 names them (src/server.c, createSharedObjects). */
+static const struct {
+    const char *word;
+    int32_t code;
+    int drop; /* the connection is of no more use */
+    const char *advice;
+} rows[] = {
+    {"OOM", DRAY_FULL, 0, "the server's memory is full; raise maxmemory or let workers drain it"},
+    {"LOADING", DRAY_BUSY, 1, "the server is still loading its data; wait"},
+    {"BUSY", DRAY_BUSY, 0, "the server is busy with a script; wait"},
+    {"TRYAGAIN", DRAY_BUSY, 0, "wait"},
+    {"NOREPLICAS", DRAY_BUSY, 0, "the server waits for replicas; see min-replicas-to-write"},
+    {"READONLY", DRAY_UNREACHABLE, 1, "the server is a replica now; name the master"},
+    {"MASTERDOWN", DRAY_UNREACHABLE, 1, "the server is a replica; name the master"},
+    {"MISCONF", DRAY_IO, 0, "the server cannot save its data; see its log"},
+    {"NOAUTH", DRAY_DENIED, 1, "give a password in the connection"},
+    {"WRONGPASS", DRAY_DENIED, 1, "username or password of the connection is wrong"},
+    {"NOPERM", DRAY_DENIED, 0, "give this user the commands and keys of docs/deployment.md"},
+    {"LAYOUT", DRAY_UNSUPPORTED, 0, "a newer Dray wrote it; update this one"},
+    {"MOVED", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
+    {"ASK", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
+    {"CLUSTERDOWN", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
+    {"CROSSSLOT", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
+    {"WRONGTYPE", DRAY_IO, 0, "a key of this prefix is somebody else's; see docs/redis.md"},
+};
+
+static int begins(struct dray_str text, const char *word)
+{
+    size_t len = strlen(word);
+    return text.len >= len && memcmp(text.data, word, len) == 0 &&
+           (text.len == len || text.data[len] == ' ');
+}
+
+int32_t answer_text(struct store *store, struct dray_call *call, struct dray_str text)
+{
+    const char *where = store->link.where;
+    if (begins(text, "DIRTY"))
+        return store->host->fail(call, DRAY_UNKNOWN, 0,
+            "%s: a script failed halfway: %.*s; what it had begun is not known", where,
+            (int)(text.len < 200 ? text.len : 200), text.data);
+    if (begins(text, "CLEAN") && text.len > 6)
+        text = (struct dray_str){text.data + 6, text.len - 6};
+    int len = (int)(text.len < 200 ? text.len : 200);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!begins(text, rows[i].word))
+            continue;
+        if (rows[i].drop)
+            link_drop(store);
+        return store->host->fail(
+            call, rows[i].code, 0, "%s: %.*s: %s", where, len, text.data, rows[i].advice);
+    }
+    return store->host->fail(call, DRAY_IO, 0, "%s: %.*s", where, len, text.data);
+}
+
+int32_t answer_error(
+    struct store *store, struct dray_call *call, const redisReply *reply, const char *what)
+{
+    struct dray_str text = {reply->str, reply->len};
+    /* The server names the command it refuses, but not in every answer to a login. */
+    if (strcmp(what, "AUTH") == 0 && !begins(text, "LOADING"))
+        return store->host->fail(call, DRAY_DENIED, 0,
+            "%s: refuses the login: %.*s; check username and password of the connection",
+            store->link.where, (int)(text.len < 200 ? text.len : 200), text.data);
+    return answer_text(store, call, text);
+}
+
+int32_t answer_strange(struct store *store, struct dray_call *call, int reads)
+{
+    link_drop(store);
+    return store->host->fail(call, reads ? DRAY_IO : DRAY_UNKNOWN, 0,
+        "%s: gives an answer that makes no sense; is it Redis 7, and nothing in between?",
+        store->link.where);
+}
+
+int answer_is_noscript(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           begins((struct dray_str){reply->str, reply->len}, "NOSCRIPT");
+}
+
+const redisReply *answer_array(const redisReply *reply, size_t index)
+{
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+        return NULL;
+    const redisReply *element = reply->element[index];
+    return element && element->type == REDIS_REPLY_ARRAY ? element : NULL;
+}
+
+int answer_str(const redisReply *reply, size_t index, struct dray_str *text)
+{
+    *text = (struct dray_str){NULL, 0};
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+        return 0;
+    const redisReply *element = reply->element[index];
+    if (!element || element->type != REDIS_REPLY_STRING)
+        return 0;
+    *text = (struct dray_str){element->str, element->len};
+    return 1;
+}
+
+int answer_number(const redisReply *reply, size_t index, int64_t *number)
+{
+    *number = 0;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+        return 0;
+    const redisReply *element = reply->element[index];
+    if (!element || element->type != REDIS_REPLY_INTEGER)
+        return 0;
+    *number = element->integer;
+    return 1;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors that the server answers, and what they mean for the caller. */
+#ifndef REDIS_ANSWER_H
+#define REDIS_ANSWER_H
+
+#include "dray/driver.h"
+
+#include <hiredis/hiredis.h>
+
+struct store;
+
+/*
+ * Fills in the error for an error reply to `what`. Everything that the server refuses is certainly
+ * not done, unless our own script says that it had written. A server that can no longer serve this
+ * connection (another role, a lost login, still loading) costs the connection.
+ */
+int32_t answer_error(
+    struct store *store, struct dray_call *call, const redisReply *reply, const char *what);
+
+/* The same for the text of an error inside an answer. */
+int32_t answer_text(struct store *store, struct dray_call *call, struct dray_str text);
+
+/* An answer that no script of ours gives: the connection is closed. DRAY_UNKNOWN, or DRAY_IO if the
+   request only read. */
+int32_t answer_strange(struct store *store, struct dray_call *call, int reads);
+
+/* Nonzero if the server no longer knows the script. */
+int answer_is_noscript(const redisReply *reply);
+
+/* Elements of arrays, checked: NULL, or a string without data, if it is none. */
+const redisReply *answer_array(const redisReply *reply, size_t index);
+int answer_str(const redisReply *reply, size_t index, struct dray_str *text);
+int answer_number(const redisReply *reply, size_t index, int64_t *number);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/plan.h"
+
+#include "redis/record.h"
+#include "redis/script.h"
+#include "redis/store.h"
+#include "redis/turn.h"
+
+#define SETTLE_STRIDE 11u
+#define EXTEND_STRIDE 5u
+#define PUSH_STRIDE 9u
+
+static void pack_queue(struct store *store, struct dray_str name)
+{
+    pack_number(&store->plan, script_queue(store, name));
+}
+
+/* The last bytes of a note win; it is cut where a character begins. */
+static void pack_note(struct buffer *plan, struct dray_str note)
+{
+    if (note.len > DRAY_NOTE_MAX) {
+        note.data += note.len - DRAY_NOTE_MAX;
+        note.len = DRAY_NOTE_MAX;
+        while (note.len && ((unsigned char)note.data[0] & 0xc0) == 0x80) {
+            note.data++;
+            note.len--;
+        }
+    }
+    pack_str(plan, note);
+}
+
+static void pack_settle(struct store *store, const struct dray_lease *lease)
+{
+    struct buffer *plan = &store->plan;
+    pack_queue(store, lease->queue);
+    pack_str(plan, lease->id);
+    record_pack_token(plan, lease->token);
+    pack_number(plan, lease->verdict);
+    pack_number(plan, lease->flags);
+    pack_number(plan, lease->delay_ms);
+    pack_number(plan, lease->run_ms);
+    pack_str(plan, lease->type);
+    pack_note(plan, lease->error);
+    pack_note(plan, lease->progress);
+    pack_str(plan, lease->result);
+}
+
+static void pack_extend(struct store *store, const struct dray_lease *lease)
+{
+    struct buffer *plan = &store->plan;
+    pack_queue(store, lease->queue);
+    pack_str(plan, lease->id);
+    record_pack_token(plan, lease->token);
+    pack_number(plan, lease->lease_ms);
+    pack_note(plan, lease->progress);
+}
+
+static void pack_job(struct store *store, const struct dray_job *job, int restore)
+{
+    struct buffer *plan = &store->plan;
+    int64_t run_at_ms = job->run_at_ms ? store_schedule(store, job->run_at_ms) : 0;
+    pack_str(plan, job->id);
+    record_pack_content(plan, job);
+    pack_number(plan, job->priority);
+    pack_str(plan, job->unique);
+    pack_str(plan, job->type);
+    pack_number(plan, job->delay_ms);
+    /* Before 1970 is as due as 1 ms after; 0 means that there is no schedule. */
+    pack_number(plan, run_at_ms > 0 ? (uint64_t)run_at_ms : job->run_at_ms != 0);
+    if (restore) {
+        record_pack_state(plan, job);
+        record_pack_created(plan, job->created_ms);
+    } else {
+        pack_bytes(plan, NULL, 0);
+        pack_bytes(plan, NULL, 0);
+    }
+}
+
+static void pack_group(struct store *store, const struct dray_push *group)
+{
+    struct buffer *plan = &store->plan;
+    pack_array(plan, 4);
+    pack_queue(store, group->queue);
+    pack_number(plan, group->flags);
+    pack_number(plan, group->capacity);
+    pack_array(plan, group->njobs * PUSH_STRIDE);
+    for (uint32_t i = 0; i < group->njobs; i++)
+        pack_job(store, group->jobs[i], (group->flags & DRAY_PUSH_RESTORE) != 0);
+}
+
+static void pack_keep(struct buffer *plan, uint64_t keep)
+{
+    if (keep == UINT64_MAX)
+        pack_minus_one(plan);
+    else
+        pack_number(plan, keep);
+}
+
+static void pack_reserve(struct store *store, const struct dray_reserve *want)
+{
+    struct buffer *plan = &store->plan;
+    char nonce[8];
+    put_number(nonce, sizeof(nonce), want->nonce);
+    pack_array(plan, 9);
+    pack_number(plan, want->max);
+    pack_array(plan, want->nqueues);
+    for (uint32_t i = 0; i < want->nqueues; i++)
+        pack_queue(store, want->queues[i]);
+    pack_number(plan, want->flags & DRAY_RESERVE_REPLAY);
+    pack_number(plan, want->lease_ms);
+    pack_bytes(plan, nonce, sizeof(nonce));
+    pack_bytes(plan, want->owner.data, want->owner.len < 255 ? want->owner.len : 255);
+    pack_keep(plan, want->keep_done_ms);
+    pack_keep(plan, want->keep_dead_ms);
+    pack_keep(plan, want->keep_max);
+}
+
+static void pack_pushes(struct store *store, const struct dray_turn *turn)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < turn->npush; i++)
+        n += turn->push[i]->code == DRAY_OK;
+    pack_array(&store->plan, n);
+    for (uint32_t i = 0; i < turn->npush; i++) {
+        if (turn->push[i]->code == DRAY_OK)
+            pack_group(store, turn->push[i]);
+    }
+}
+
+int32_t plan_turn(
+    struct store *store, struct dray_call *call, const struct dray_turn *turn, uint64_t *registered)
+{
+    struct buffer *plan = &store->plan;
+    script_begin(store);
+    pack_array(plan, 7);
+    pack_number(plan, store_now(store));
+    pack_array(plan, turn->nsettle * SETTLE_STRIDE);
+    for (uint32_t i = 0; i < turn->nsettle; i++)
+        pack_settle(store, turn->settle[i]);
+    pack_pushes(store, turn);
+    pack_array(plan, turn->nextend * EXTEND_STRIDE);
+    for (uint32_t i = 0; i < turn->nextend; i++)
+        pack_extend(store, turn->extend[i]);
+    if (turn->reserve && turn->reserve_code == DRAY_OK)
+        pack_reserve(store, turn->reserve);
+    else
+        pack_number(plan, 0);
+    *registered = plan->len;
+    pack_number(plan, 0);
+    pack_number(plan, (uint64_t)store->dedupe_ms);
+    for (uint32_t i = 0; turn->reserve && i < turn->reserve->nqueues; i++) {
+        if (script_queue(store, turn->reserve->queues[i]) == STORE_QUEUES_MAX)
+            return store->host->fail(call, DRAY_LIMIT, 0,
+                "more than %u queues in one call; name fewer", STORE_QUEUES_MAX);
+    }
+    return DRAY_OK;
+}

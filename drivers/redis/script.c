@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/script.h"
+
+#include "redis/answer.h"
+#include "redis/server.h"
+#include "redis/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PLAN_MAX ((uint64_t)256 * 1024 * 1024) /* the server takes values of 512 MB */
+
+/* The text of scripts/, made by the build. */
+extern const unsigned char redis_script_turn[], redis_script_people[];
+extern const unsigned long redis_script_turn_size, redis_script_people_size;
+
+static int32_t load_one(struct store *store, struct dray_call *call, const unsigned char *text,
+    unsigned long size, char *digest)
+{
+    const char *words[] = {"SCRIPT", "LOAD", (const char *)text};
+    size_t lens[] = {6, 4, size};
+    struct request request = {3, words, lens, 1};
+    redisReply *reply = NULL;
+    int32_t code = link_ask(store, call, &request, &reply);
+    if (code != DRAY_OK)
+        return code;
+    if (reply->type == REDIS_REPLY_ERROR)
+        code = answer_error(store, call, reply, "SCRIPT");
+    else if (reply->type != REDIS_REPLY_STRING || reply->len != LINK_DIGEST)
+        code = answer_strange(store, call, 1);
+    else
+        memcpy(digest, reply->str, LINK_DIGEST + 1);
+    freeReplyObject(reply);
+    return code;
+}
+
+int32_t script_load(struct store *store, struct dray_call *call)
+{
+    int32_t code =
+        load_one(store, call, redis_script_turn, redis_script_turn_size, store->link.turn);
+    if (code == DRAY_OK)
+        code = load_one(
+            store, call, redis_script_people, redis_script_people_size, store->link.people);
+    return code;
+}
+
+void script_begin(struct store *store)
+{
+    buffer_reset(&store->plan);
+    store->nqueues = 0;
+}
+
+uint32_t script_queue(struct store *store, struct dray_str name)
+{
+    for (uint32_t i = 0; i < store->nqueues; i++) {
+        const struct dray_str *known = &store->queues[i];
+        if (known->len == name.len && memcmp(known->data, name.data, (size_t)name.len) == 0)
+            return i;
+    }
+    if (store->nqueues < STORE_QUEUES_MAX) {
+        store->queues[store->nqueues] = name;
+        return store->nqueues++;
+    }
+    return STORE_QUEUES_MAX;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Calling                                                                                     */
+/* ------------------------------------------------------------------------------------------- */
+
+#define WORDS_BEFORE 3u
+
+/* The keys, and the words of the request around them. Returns 0 without memory. */
+static int make_words(struct store *store, const char *digest, char *count, size_t count_size,
+    struct request *request)
+{
+    size_t prefix = strlen(store->prefix), at = 0;
+    buffer_reset(&store->keys);
+    for (uint32_t i = 0; i < store->nqueues; i++) {
+        const struct dray_str *queue = &store->queues[i];
+        size_t len = prefix + (size_t)queue->len + 8;
+        char *key = buffer_space(&store->keys, len + 1);
+        if (key)
+            snprintf(key, len + 1, "{%s:%.*s}:meta", store->prefix, (int)queue->len, queue->data);
+        request->lens[WORDS_BEFORE + i] = len;
+    }
+    if (store->keys.failed || store->plan.failed)
+        return 0;
+    for (uint32_t i = 0; i < store->nqueues; i++) {
+        request->words[WORDS_BEFORE + i] = store->keys.data + at;
+        at += request->lens[WORDS_BEFORE + i] + 1;
+    }
+    snprintf(count, count_size, "%u", store->nqueues);
+    request->words[0] = "EVALSHA";
+    request->lens[0] = 7;
+    request->words[1] = digest;
+    request->lens[1] = LINK_DIGEST;
+    request->words[2] = count;
+    request->lens[2] = strlen(count);
+    request->words[WORDS_BEFORE + store->nqueues] = store->plan.data;
+    request->lens[WORDS_BEFORE + store->nqueues] = store->plan.len;
+    request->n = (int)(WORDS_BEFORE + store->nqueues + 1);
+    return 1;
+}
+
+static int32_t call_once(
+    struct store *store, struct dray_call *call, int which, int reads, redisReply **reply)
+{
+    const char *words[WORDS_BEFORE + STORE_QUEUES_MAX + 1];
+    size_t lens[WORDS_BEFORE + STORE_QUEUES_MAX + 1];
+    struct request request = {0, words, lens, reads};
+    char count[16];
+    const char *digest = which == SCRIPT_TURN ? store->link.turn : store->link.people;
+
+    if (!make_words(store, digest, count, sizeof(count), &request))
+        return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
+    int32_t code = link_ask(store, call, &request, reply);
+    if (code != DRAY_OK || !answer_is_noscript(*reply))
+        return code;
+    freeReplyObject(*reply);
+    *reply = NULL;
+    code = script_load(store, call);
+    return code == DRAY_OK ? link_ask(store, call, &request, reply) : code;
+}
+
+int script_said(const redisReply *reply, const char *word, size_t elements)
+{
+    struct dray_str said;
+    return answer_str(reply, 0, &said) && said.len == strlen(word) &&
+           memcmp(said.data, word, (size_t)said.len) == 0 && reply->elements >= elements;
+}
+
+/* Registers the queues that an answer names by their numbers. */
+static int32_t register_queues(struct store *store, struct dray_call *call, const redisReply *list)
+{
+    int32_t code = list ? DRAY_OK : answer_strange(store, call, 1);
+    for (size_t i = 0; code == DRAY_OK && i < list->elements; i++) {
+        int64_t number;
+        if (!answer_number(list, i, &number) || number < 0 || number >= store->nqueues)
+            code = answer_strange(store, call, 1);
+        else
+            code = server_register(store, call, store->queues[number]);
+    }
+    return code;
+}
+
+static int32_t call_checked(
+    struct store *store, struct dray_call *call, int which, int reads, redisReply **reply)
+{
+    int32_t code = call_once(store, call, which, reads, reply);
+    if (code != DRAY_OK)
+        return code;
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        code = answer_is_noscript(*reply)
+                   ? store->host->fail(call, DRAY_BUSY, 0,
+                         "%s: forgets scripts as fast as they are loaded; stop the SCRIPT FLUSH",
+                         store->link.where)
+                   : answer_error(store, call, *reply, "EVALSHA");
+    else if (!script_said(*reply, "register", 2) && !script_said(*reply, "turn", 7) &&
+             !script_said(*reply, "change", 2) && !script_said(*reply, "stats", 1) &&
+             !script_said(*reply, "ids", 3) && !script_said(*reply, "jobs", 3))
+        code = answer_strange(store, call, reads);
+    if (code != DRAY_OK) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+    }
+    return code;
+}
+
+int32_t script_call(struct store *store, struct dray_call *call, int which, int reads,
+    uint64_t registered, redisReply **reply)
+{
+    *reply = NULL;
+    if (store->plan.failed)
+        return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
+    if (store->plan.len > PLAN_MAX)
+        return store->host->fail(call, DRAY_LIMIT, 0,
+            "%s: %llu bytes in one call are too many; push fewer jobs at once", store->link.where,
+            (unsigned long long)store->plan.len);
+    int32_t code = link_ready(store, call);
+    if (code == DRAY_OK)
+        code = call_checked(store, call, which, reads, reply);
+    if (code != DRAY_OK || !script_said(*reply, "register", 2))
+        return code;
+    code = register_queues(store, call, answer_array(*reply, 1));
+    freeReplyObject(*reply);
+    *reply = NULL;
+    if (code != DRAY_OK)
+        return code;
+    store->plan.data[registered] = 1;
+    code = call_checked(store, call, which, reads, reply);
+    if (code == DRAY_OK && script_said(*reply, "register", 2)) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        code = answer_strange(store, call, reads);
+    }
+    return code;
+}

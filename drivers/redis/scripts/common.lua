@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What every script begins with: time, writing, queues, the two records of a job.
+-- docs/redis.md describes the keys. Every script is called with KEYS: the meta key of each queue it
+-- touches, and ARGV[1]: a plan in MessagePack. Nothing is ever built from the plan as code.
+local call = redis.call
+local sub, byte = string.sub, string.byte
+local pack, parse = struct.pack, struct.unpack
+local spread = unpack
+
+local plan = cmsgpack.unpack(ARGV[1])
+
+-- The server's clock; a number instead of 0 comes from a test that moves time by hand.
+local now = plan[1]
+if now == 0 then
+    local t = call('TIME')
+    now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- A script is isolated, not atomic: whoever asks must know whether an error left something behind.
+local wrote = false
+local function write(...)
+    local answer = call(...)
+    wrote = true
+    return answer
+end
+
+local LAYOUT = '1'
+local queues = {}
+
+-- Opens a queue, reading its meta key alone. `known` tells whether it was ever registered.
+local function queue_at(index)
+    local q = queues[index]
+    if q then
+        return q
+    end
+    local meta = KEYS[index]
+    local base = sub(meta, 1, -5)
+    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned')
+    if row[1] and row[1] ~= LAYOUT then
+        error({err = 'LAYOUT ' .. meta .. ' has layout ' .. row[1]})
+    end
+    q = {
+        index = index, base = base, meta = meta, known = row[1] and true or false,
+        paused = row[2] == '1', consumed = tonumber(row[3] or 0), stale = tonumber(row[4] or 0),
+        turned = tonumber(row[5] or 0),
+        jobs = base .. 'jobs', state = base .. 'state', leases = base .. 'leases',
+        totals = base .. 'totals', unique = base .. 'unique',
+    }
+    queues[index] = q
+    return q
+end
+
+local function ready_key(q, priority)
+    return q.base .. 'ready' .. priority
+end
+
+-- The three sets of delayed jobs: never tried, tried, given back.
+local function delayed_key(q, attempts, releases)
+    if releases > 0 then
+        return q.base .. 'parked'
+    end
+    return q.base .. (attempts > 0 and 'retrying' or 'delayed')
+end
+
+-- The content of a job, fixed at its push (field of `jobs`):
+--   created 6, priority 1, timeout 6, max_attempts 4, lengths of name, group, type, unique 1 each,
+--   then those four and the payload.
+local CONTENT_HEAD = 21
+
+local function content_type_unique(content)
+    local nname, ngroup, ntype, nunique = byte(content, 18, 21)
+    local at = CONTENT_HEAD + nname + ngroup
+    return sub(content, at + 1, at + ntype), sub(content, at + ntype + 1, at + ntype + nunique)
+end
+
+-- Type, unique key and payload, with their lengths: what a second push of an id is compared by.
+local function content_identity(content)
+    local nname, ngroup = byte(content, 18, 19)
+    return sub(content, 20, 21) .. sub(content, CONTENT_HEAD + nname + ngroup + 1)
+end
+
+-- What has happened to a job (field of `state`; none: ready and never handed out):
+--   letter 1, counter 8, nonce 8, flags 1, attempts 4, releases 4, when 8, lengths of owner 1,
+--   error 2, progress 2, then those three and the result.
+-- Letters: r ready, d delayed, a active, x dead, o done. `when`: due, lease end or end.
+-- Flags: 1 cancelled, 2 has a unique key, the priority times 16.
+local STATE_FORMAT = '>I8c8BI4I4I8BI2I2'
+local STATE_HEAD = 39
+local NO_NONCE = string.rep('\0', 8)
+
+local function state_read(text)
+    local s = {letter = sub(text, 1, 1)}
+    local nowner, nerror, nprogress
+    s.counter, s.nonce, s.flags, s.attempts, s.releases, s.at, nowner, nerror, nprogress =
+        parse(STATE_FORMAT, text, 2)
+    local at = STATE_HEAD
+    s.owner = sub(text, at + 1, at + nowner)
+    at = at + nowner
+    s.error = sub(text, at + 1, at + nerror)
+    at = at + nerror
+    s.progress = sub(text, at + 1, at + nprogress)
+    s.result = sub(text, at + nprogress + 1)
+    return s
+end
+
+local function state_text(s)
+    return s.letter .. pack(STATE_FORMAT, s.counter, s.nonce, s.flags, s.attempts, s.releases, s.at,
+        #s.owner, #s.error, #s.progress) .. s.owner .. s.error .. s.progress .. s.result
+end
+
+-- The state of a job that has none written.
+local function state_fresh(content)
+    local flags = byte(content, 7) * 16 + (byte(content, 21) > 0 and 2 or 0)
+    return {letter = 'r', counter = 0, nonce = NO_NONCE, flags = flags, attempts = 0, releases = 0,
+        at = 0, owner = '', error = '', progress = '', result = ''}
+end
+
+local function has(flags, bit)
+    return flags % (bit * 2) >= bit
+end
+
+local function priority_of(flags)
+    return math.floor(flags / 16)
+end
+
+-- Somebody sleeps: a list that was empty is no longer.
+local function ring(q)
+    call('PUBLISH', q.base .. 'bell', '1')
+end
+
+-- Ends a script: the answer, or an error that says whether something had been written.
+local function finish(main)
+    local fine, answer = pcall(main)
+    if fine then
+        return answer
+    end
+    local text = type(answer) == 'table' and answer.err or tostring(answer)
+    return redis.error_reply((wrote and 'DIRTY ' or 'CLEAN ') .. text)
+end

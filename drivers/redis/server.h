@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server must be before a job is trusted to it, looked at with every connection. */
+#ifndef REDIS_SERVER_H
+#define REDIS_SERVER_H
+
+#include "dray/driver.h"
+
+struct store;
+
+/*
+ * On a fresh connection: ends the one that was given up with a request on the way, refuses servers
+ * that would lose or forget jobs, notes the durability in force, claims the prefix or refuses
+ * another layout, loads the scripts. An error is one that was certainly harmless.
+ */
+int32_t server_greet(struct store *store, struct dray_call *call);
+
+/* Judges the durability asked for against the one in force, at open. */
+int32_t server_durability(struct store *store, struct dray_call *call);
+
+/* Puts the name of a queue into the registry, and the layout where it is missing. */
+int32_t server_register(struct store *store, struct dray_call *call, struct dray_str queue);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/turn.h"
+
+#include "redis/answer.h"
+#include "redis/plan.h"
+#include "redis/record.h"
+#include "redis/script.h"
+#include "redis/store.h"
+
+#include <string.h>
+
+/* The answers' letters, as scripts/settle.lua and push.lua give them. */
+static int lease_code(char letter, int32_t *code)
+{
+    *code = letter == 'S' ? DRAY_STALE : letter == 'X' ? DRAY_CANCELLED : DRAY_OK;
+    return letter == 'O' || *code != DRAY_OK;
+}
+
+static int member_code(char letter, int32_t *code)
+{
+    *code = letter == 'E'   ? DRAY_EXISTS
+            : letter == 'C' ? DRAY_CONFLICT
+            : letter == 'D' ? DRAY_DUPLICATE
+                            : DRAY_OK;
+    return letter == 'O' || *code != DRAY_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Reading the answer                                                                          */
+/* ------------------------------------------------------------------------------------------- */
+
+/* Each returns 0 if the answer is not what the script gives. */
+
+static int read_leases(const redisReply *reply, size_t at, int32_t *answers, uint32_t n)
+{
+    struct dray_str letters;
+    if (!answer_str(reply, at, &letters) || letters.len != n)
+        return 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!lease_code(letters.data[i], &answers[i]))
+            return 0;
+    }
+    return 1;
+}
+
+static int read_holders(const redisReply *list, struct dray_push *group)
+{
+    if (!list || (list->elements && list->elements != group->njobs))
+        return 0;
+    for (uint32_t i = 0; group->holders && i < list->elements; i++) {
+        struct dray_str holder;
+        if (!answer_str(list, i, &holder) || holder.len > DRAY_NAME_MAX)
+            return 0;
+        if (holder.len)
+            memcpy(group->holders[i], holder.data, (size_t)holder.len);
+        group->holders[i][holder.len] = 0;
+    }
+    return 1;
+}
+
+static int read_group(
+    struct store *store, struct dray_call *call, const redisReply *row, struct dray_push *group)
+{
+    struct dray_str code, letters;
+    if (!answer_str(row, 0, &code) || code.len != 1 || !answer_str(row, 1, &letters) ||
+        letters.len != group->njobs || !read_holders(answer_array(row, 2), group))
+        return 0;
+    for (uint32_t i = 0; i < group->njobs; i++) {
+        if (!member_code(letters.data[i], &group->answers[i]))
+            return 0;
+    }
+    if (code.data[0] == 'F')
+        group->code = store->host->fail(call, DRAY_FULL, 0,
+            "queue %.*s is at its capacity of %llu jobs; let workers drain it, or raise "
+            "capacity",
+            (int)group->queue.len, group->queue.data, (unsigned long long)group->capacity);
+    else if (code.data[0] == 'M')
+        group->code = store->host->fail(call, DRAY_FULL, 0,
+            "%s: the server's memory is full; raise maxmemory, or let workers drain it",
+            store->link.where);
+    else
+        return member_code(code.data[0], &group->code);
+    return 1;
+}
+
+static int read_groups(
+    struct store *store, struct dray_call *call, const redisReply *list, struct dray_turn *turn)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < turn->npush; i++) {
+        if (turn->push[i]->code != DRAY_OK)
+            continue; /* too large, was left out */
+        const redisReply *row = answer_array(list, at++);
+        if (!row || !read_group(store, call, row, turn->push[i]))
+            return 0;
+    }
+    return list && at == list->elements;
+}
+
+#define ROW 4u
+
+static int read_row(struct store *store, const redisReply *rows, size_t at, struct dray_job *job)
+{
+    struct dray_str content, state;
+    int64_t queue;
+    *job = (struct dray_job){.size = sizeof(*job)};
+    if (!answer_number(rows, at, &queue) || !answer_str(rows, at + 1, &job->id) ||
+        !answer_str(rows, at + 2, &content) || !answer_str(rows, at + 3, &state) || queue < 0 ||
+        queue >= store->nqueues)
+        return 0;
+    job->queue = store->queues[queue];
+    return record_read(job, content, state, 0) && job->state == DRAY_STATE_ACTIVE;
+}
+
+/* Hands out what the rows hold. A record that makes no sense is left alone and told. */
+static int hand_out(struct store *store, struct dray_call *call, const redisReply *rows,
+    const struct dray_reserve *want)
+{
+    if (!rows || rows->elements % ROW != 0 || rows->elements / ROW > want->max)
+        return 0;
+    for (size_t at = 0; at < rows->elements; at += ROW) {
+        struct dray_job job;
+        if (!read_row(store, rows, at, &job)) {
+            store->host->log(store->host, DRAY_LOG_ERROR,
+                "%s: job %.*s is not a record of this layout and is not handed out; remove it",
+                store->link.where, (int)(job.id.len < DRAY_NAME_MAX ? job.id.len : DRAY_NAME_MAX),
+                job.id.len ? job.id.data : "");
+            continue;
+        }
+        job.lease_left_ms = want->lease_ms;
+        call->job(call, &job);
+    }
+    return 1;
+}
+
+static int read_reserve(
+    struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
+{
+    struct dray_str trouble;
+    int64_t wait;
+    if (!turn->reserve || turn->reserve_code != DRAY_OK)
+        return 1;
+    if (!answer_number(reply, 4, &wait) || !answer_str(reply, 6, &trouble))
+        return 0;
+    if (trouble.len) {
+        turn->reserve_code = answer_text(store, call, trouble);
+        return 1;
+    }
+    call->next_ms = wait < 0 ? DRAY_NEXT_NEVER : (uint64_t)wait;
+    return hand_out(store, call, answer_array(reply, 5), turn->reserve);
+}
+
+static int32_t read_turn(
+    struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
+{
+    if (script_said(reply, "turn", 7) &&
+        read_leases(reply, 1, turn->settle_answers, turn->nsettle) &&
+        read_groups(store, call, answer_array(reply, 2), turn) &&
+        read_leases(reply, 3, turn->extend_answers, turn->nextend) &&
+        read_reserve(store, call, reply, turn))
+        return DRAY_OK;
+    return answer_strange(store, call, 0);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The operations                                                                              */
+/* ------------------------------------------------------------------------------------------- */
+
+/* What is refused before anything is sent. */
+static void refuse_some(struct store *store, struct dray_call *call, struct dray_turn *turn)
+{
+    for (uint32_t i = 0; i < turn->npush; i++) {
+        if (turn->push[i]->njobs > TURN_MAX_PUSH)
+            turn->push[i]->code = store->host->fail(call, DRAY_LIMIT, 0,
+                "a batch of %u jobs: redis takes at most %u at once; split it",
+                turn->push[i]->njobs, TURN_MAX_PUSH);
+    }
+    if (turn->reserve && turn->reserve->only_id.len)
+        turn->reserve_code =
+            store->host->fail(call, DRAY_UNSUPPORTED, 0, "redis does not reserve a job by its id");
+}
+
+int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
+{
+    struct store *store = self;
+    redisReply *reply = NULL;
+    uint64_t registered = 0;
+
+    link_begin(store, call);
+    refuse_some(store, call, turn);
+    if (turn->reserve)
+        bell_clear(store, call);
+    int32_t code = plan_turn(store, call, turn, &registered);
+    if (code != DRAY_OK || !store->nqueues)
+        return code;
+    code = script_call(store, call, SCRIPT_TURN, 0, registered, &reply);
+    if (code != DRAY_OK)
+        return code;
+    code = read_turn(store, call, reply, turn);
+    freeReplyObject(reply);
+    if (turn->reserve && bell_rang(store))
+        call->next_ms = 0;
+    return code;
+}
+
+int32_t turn_push(void *self, struct dray_call *call, struct dray_push *group)
+{
+    struct dray_push *const groups[] = {group};
+    struct dray_turn turn = {.size = sizeof(turn), .npush = 1, .push = groups};
+    int32_t code = turn_turn(self, call, &turn);
+    return code == DRAY_OK ? group->code : code;
+}
+
+int32_t turn_reserve(void *self, struct dray_call *call, const struct dray_reserve *want)
+{
+    struct dray_turn turn = {.size = sizeof(turn), .reserve = want};
+    int32_t code = turn_turn(self, call, &turn);
+    return code == DRAY_OK ? turn.reserve_code : code;
+}
+
+int32_t turn_settle(void *self, struct dray_call *call, const struct dray_lease *const *leases,
+    int32_t *answers, uint32_t n)
+{
+    struct dray_turn turn = {
+        .size = sizeof(turn), .nsettle = n, .settle = leases, .settle_answers = answers};
+    return turn_turn(self, call, &turn);
+}
+
+int32_t turn_extend(void *self, struct dray_call *call, const struct dray_lease *const *leases,
+    int32_t *answers, uint32_t n)
+{
+    struct dray_turn turn = {
+        .size = sizeof(turn), .nextend = n, .extend = leases, .extend_answers = answers};
+    return turn_turn(self, call, &turn);
+}

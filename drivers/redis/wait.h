@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Talking over a hiredis connection that never blocks, up to a deadline. */
+#ifndef REDIS_WAIT_H
+#define REDIS_WAIT_H
+
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+
+/* Results. After anything but WAIT_OK the connection is good for nothing but redisFree. */
+enum {
+    WAIT_OK = 0,
+    WAIT_UNSENT = 1, /* nothing of the request has left */
+    WAIT_TIME = 2,   /* the deadline passed; part of the request may have left */
+    WAIT_LOST = 3    /* the connection broke, or what came is no answer; the same */
+};
+
+/* Waits until a connection that has been begun stands; 0, or an errno. */
+int wait_connected(redisContext *context, int64_t deadline_ms);
+
+/* Sends what redisAppendCommandArgv has queued, and waits for one answer. */
+int wait_answer(redisContext *context, int64_t deadline_ms, redisReply **reply);
+
+/* Nonzero if a connection on which nothing is expected has ended or says something. */
+int wait_is_dead(const redisContext *context);
+
+#endif
