@@ -54,6 +54,8 @@
 #define BREAK_ERROR 37    /* loses errors */
 #define BREAK_ACK 38      /* an ack is forgotten */
 #define BREAK_HINT 39     /* trusts the hint instead of the id */
+#define BREAK_EARLY 40    /* ten seconds early for what is scheduled */
+#define BREAK_FULL 41     /* says full, and has stored the group */
 
 #define MEMBERS_MAX 64u
 
@@ -72,6 +74,8 @@ static struct dray_job bend_job(const struct dray_job *job)
         bent.unique.len = 0;
     if (BREAK == BREAK_PAYLOAD && bent.payload.len > 65535)
         bent.payload.len = 65535;
+    if (BREAK == BREAK_EARLY && bent.run_at_ms)
+        bent.run_at_ms -= 10000;
     if (BREAK == BREAK_FIELDS)
         bent.group.len = 0;
     return bent;
@@ -114,6 +118,10 @@ static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *g
     if (BREAK == BREAK_MEMBER && bent.njobs > 1)
         bent.njobs--;
     int32_t code = volatile_push(self, call, &bent);
+    if (BREAK == BREAK_FULL && code == DRAY_FULL) {
+        bent.capacity = 0;
+        volatile_push(self, call, &bent);
+    }
     if (BREAK == BREAK_QUIET)
         call->error->text[0] = 0;
     if (BREAK == BREAK_BUSY && ++calls % 50 == 0)

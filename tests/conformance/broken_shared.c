@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #define BREAK_NOTHING 0
-#define BREAK_OWN 1    /* a store for each process */
-#define BREAK_CLOCK 2  /* leases end by a clock that each process has for itself */
-#define BREAK_DEAF 3   /* a bell that never rings */
-#define BREAK_FORGET 4 /* begins anew when it is opened */
-#define BREAK_BUFFER 5 /* answers an ack before it is written */
+#define BREAK_OWN 1     /* a store for each process */
+#define BREAK_CLOCK 2   /* leases end by a clock that each process has for itself */
+#define BREAK_DEAF 3    /* a bell that never rings */
+#define BREAK_FORGET 4  /* begins anew when it is opened */
+#define BREAK_BUFFER 5  /* answers an ack before it is written */
+#define BREAK_WALL 6    /* leases end by the wall clock */
+#define BREAK_PATIENT 7 /* waits as long as it takes */
 
 #define BUFFERED 4u
 
@@ -31,6 +33,8 @@ static struct {
 static int64_t bent_mono_ms(const struct dray_host *table)
 {
     (void)table;
+    if (BREAK == BREAK_WALL)
+        return host.to->wall_ms(host.to);
     return host.to->mono_ms(host.to) + (BREAK == BREAK_CLOCK ? (int64_t)getpid() * 1000000 : 0);
 }
 
@@ -93,6 +97,13 @@ static int32_t open_bent(void *self, struct dray_call *call, const struct dray_h
     if (BREAK == BREAK_FORGET)
         forget(given->text(given, "path", 0));
     return sqlite_driver_entry()->open(self, call, &host.table);
+}
+
+static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *group)
+{
+    if (BREAK == BREAK_PATIENT)
+        call->budget_ms = 600000;
+    return sqlite_driver_entry()->push(self, call, group);
 }
 
 static int32_t watch_bent(
@@ -163,6 +174,7 @@ DRAY_API const struct dray_driver *dray_driver_entry(void)
     driver = *sqlite_driver_entry();
     driver.open = open_bent;
     driver.close = close_bent;
+    driver.push = push_bent;
     driver.watch = watch_bent;
     driver.ack = ack_bent;
     if (BREAK == BREAK_BUFFER)
