@@ -33,11 +33,6 @@ static struct work work_of(struct spool *spool, struct dray_call *call, struct d
     return work;
 }
 
-static void forget(struct work *work, char *block)
-{
-    work->spool->host->resize(work->spool->host, block, 0);
-}
-
 /* The end of the row of ready jobs. */
 static struct place at_the_end(struct work *work, const struct place *place)
 {
@@ -57,16 +52,13 @@ static int32_t expire(struct work *work, const struct place *place)
     static const char error[] = "lease expired";
     struct place to = at_the_end(work, place);
     struct dray_job old, job;
-    char *block;
-    int32_t code = spool_read(work->spool, work->call, place, &old, &block);
-    if (!block)
-        return code;
+    int32_t code = spool_read(work->spool, work->call, place, &old);
+    if (code != DRAY_OK)
+        return code == DRAY_NOTFOUND ? DRAY_OK : code;
     job = old;
     job.error = (struct dray_str){error, sizeof(error) - 1};
     job.owner.len = 0;
-    code = spool_change(work->spool, work->call, place, &old, &to, &job);
-    forget(work, block);
-    return code;
+    return spool_change(work->spool, work->call, place, &old, &to, &job);
 }
 
 static int32_t promote(struct work *work, const struct place *place)
@@ -102,10 +94,9 @@ static int32_t hand_out(struct work *work, const struct place *place)
 {
     struct place to = *place;
     struct dray_job old, job;
-    char *block;
-    int32_t code = spool_read(work->spool, work->call, place, &old, &block);
-    if (!block)
-        return code;
+    int32_t code = spool_read(work->spool, work->call, place, &old);
+    if (code != DRAY_OK)
+        return code == DRAY_NOTFOUND ? DRAY_OK : code;
     to.state = DRAY_STATE_ACTIVE;
     to.when = spool_later(work->mono, work->want->lease_ms);
     job = old;
@@ -120,7 +111,6 @@ static int32_t hand_out(struct work *work, const struct place *place)
         work->call->job(work->call, &job);
         work->given = 1;
     }
-    forget(work, block);
     /* Not handed out is certain; at worst an attempt too many stays counted. */
     return code == DRAY_UNKNOWN ? DRAY_IO : code;
 }
@@ -190,25 +180,22 @@ int32_t spool_reserve(void *self, struct dray_call *call, const struct dray_rese
 /* Settle and extend                                                                           */
 /* ------------------------------------------------------------------------------------------- */
 
-/* The leased job, if the lease's token is current; else *block is NULL, and the answer. */
-static int32_t find_leased(struct work *work, const struct dray_lease *lease, struct place *place,
-    struct dray_job *job, char **block)
+/* The leased job, or DRAY_STALE if the lease's token is not current. */
+static int32_t find_leased(
+    struct work *work, const struct dray_lease *lease, struct place *place, struct dray_job *job)
 {
-    *block = NULL;
     int error =
         place_find(work->spool->root, work->queue, PLACE_BIT(DRAY_STATE_ACTIVE), lease->id, place);
     if (error)
         return spool_fail(work->spool, work->call, error, "look for a job");
     if (!place->state)
         return DRAY_STALE;
-    int32_t code = spool_read(work->spool, work->call, place, job, block);
-    if (code != DRAY_OK || !*block)
-        return code != DRAY_OK ? code : DRAY_STALE;
-    if (job->token.counter == lease->token.counter && job->token.nonce == lease->token.nonce)
-        return DRAY_OK;
-    forget(work, *block);
-    *block = NULL;
-    return DRAY_STALE;
+    int32_t code = spool_read(work->spool, work->call, place, job);
+    if (code != DRAY_OK)
+        return code == DRAY_NOTFOUND ? DRAY_STALE : code;
+    return job->token.counter == lease->token.counter && job->token.nonce == lease->token.nonce
+               ? DRAY_OK
+               : DRAY_STALE;
 }
 
 /* What a verdict makes of a job, but for DONE. */
@@ -247,9 +234,9 @@ static int32_t settle_one(
     struct work work = work_of(spool, call, lease->queue);
     struct place place, to;
     struct dray_job old, job;
-    char path[PLACE_PATH_SIZE], *block;
+    char path[PLACE_PATH_SIZE];
     int error = 0;
-    int32_t code = find_leased(&work, lease, &place, &old, &block);
+    int32_t code = find_leased(&work, lease, &place, &old);
     if (code != DRAY_OK)
         return code;
     if (lease->verdict == DRAY_VERDICT_DONE) {
@@ -264,7 +251,6 @@ static int32_t settle_one(
         apply(&work, lease, &job, &to);
         code = spool_change(spool, call, &place, &old, &to, &job);
     }
-    forget(&work, block);
     return code;
 }
 
@@ -274,8 +260,7 @@ static int32_t extend_one(
     struct work work = work_of(spool, call, lease->queue);
     struct place place, to;
     struct dray_job old, job;
-    char *block;
-    int32_t code = find_leased(&work, lease, &place, &old, &block);
+    int32_t code = find_leased(&work, lease, &place, &old);
     if (code != DRAY_OK)
         return code;
     job = old;
@@ -284,9 +269,7 @@ static int32_t extend_one(
         job.progress = lease->progress;
     if (spool_later(work.mono, lease->lease_ms) > to.when)
         to.when = spool_later(work.mono, lease->lease_ms);
-    code = spool_change(spool, call, &place, &old, &to, &job);
-    forget(&work, block);
-    return code;
+    return spool_change(spool, call, &place, &old, &to, &job);
 }
 
 static int32_t each(struct spool *spool, struct dray_call *call,

@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 26     /* "dray-job ", 16 digits, a line's end */
-#define LINE_SIZE 64     /* enough for a field's name, its number and punctuation */
-#define FILE_MAX 4194304 /* larger than any job */
+#define HEAD_SIZE 26 /* "dray-job ", 16 digits, a line's end */
+#define LINE_SIZE 64 /* enough for a field's name, its number and punctuation */
 
 enum { TEXT, NUMBER32, NUMBER64 };
 #define FIELD(kind, member)                                                                        \
@@ -74,30 +72,27 @@ static uint64_t checksum(const char *bytes, size_t len)
     return hash;
 }
 
-/* The whole file into a new block; its length, or 0 without memory. */
-static size_t compose(const struct dray_host *host, const struct dray_job *job, char **block)
+/* The whole file into the block; its length, or 0 if it does not fit. */
+static size_t compose(char *block, const struct dray_job *job)
 {
-    size_t size = HEAD_SIZE + FIELDS * LINE_SIZE, len = HEAD_SIZE;
+    size_t len = HEAD_SIZE;
     char head[HEAD_SIZE + 1];
-    for (size_t i = 0; i < FIELDS; i++)
-        size += fields[i].kind == TEXT ? (size_t)text_of(job, &fields[i]).len : 0;
-    char *out = *block = host->resize(host, NULL, size);
-    if (!out)
-        return 0;
     for (size_t i = 0; i < FIELDS; i++) {
         const struct field *field = &fields[i];
         struct dray_str text = field->kind == TEXT ? text_of(job, field) : (struct dray_str){0};
         uint64_t number = field->kind == TEXT ? text.len : number_of(job, field);
-        len += (size_t)snprintf(out + len, LINE_SIZE, "%s %" PRIu64 "%s", field->name, number,
+        if (text.len + LINE_SIZE > RECORD_MAX - len)
+            return 0;
+        len += (size_t)snprintf(block + len, LINE_SIZE, "%s %" PRIu64 "%s", field->name, number,
             field->kind == TEXT ? ":" : "");
         if (text.len)
-            memcpy(out + len, text.data, (size_t)text.len);
+            memcpy(block + len, text.data, (size_t)text.len);
         len += (size_t)text.len;
-        out[len++] = '\n';
+        block[len++] = '\n';
     }
     snprintf(head, sizeof(head), "dray-job %016" PRIx64 "\n",
-        checksum(out + HEAD_SIZE, len - HEAD_SIZE));
-    memcpy(out, head, HEAD_SIZE);
+        checksum(block + HEAD_SIZE, len - HEAD_SIZE));
+    memcpy(block, head, HEAD_SIZE);
     return len;
 }
 
@@ -113,20 +108,19 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-int record_write(
-    const struct dray_host *host, int root, const char *path, const struct dray_job *job)
+int record_write(char *block, int root, const char *path, const struct dray_job *job)
 {
-    char *block;
-    size_t len = compose(host, job, &block);
+    size_t len = compose(block, job);
     if (!len)
-        return ENOMEM;
+        return EMSGSIZE;
     int fd = openat(root, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int error = fd < 0 ? errno : write_all(fd, block, len);
-    if (fd >= 0 && close(fd) != 0 && !error)
+    if (fd < 0)
+        return errno;
+    int error = write_all(fd, block, len);
+    if (close(fd) != 0 && !error)
         error = errno;
     if (!error && renameat(root, ".new", root, path) != 0)
         error = errno;
-    host->resize(host, block, 0);
     return error;
 }
 
@@ -168,30 +162,21 @@ static int parse(const char *bytes, size_t len, struct dray_job *job)
     return at == end ? 0 : EBADMSG;
 }
 
-int record_read(
-    const struct dray_host *host, int root, const char *path, struct dray_job *job, char **block)
+int record_read(char *block, int root, const char *path, struct dray_job *job)
 {
-    struct stat st;
     size_t len = 0;
     ssize_t n = 1;
+    int error = 0;
     *job = (struct dray_job){.size = sizeof(*job)};
-    *block = NULL;
     int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    int error = fstat(fd, &st) != 0 ? errno : st.st_size > FILE_MAX ? EBADMSG : 0;
-    size_t size = error ? 0 : (size_t)st.st_size;
-    if (!error && !(*block = host->resize(host, NULL, size + 1)))
-        error = ENOMEM;
-    while (!error && len < size && n != 0) {
-        n = read(fd, *block + len, size - len);
+    while (!error && n != 0 && len < RECORD_MAX - 1) {
+        n = read(fd, block + len, RECORD_MAX - 1 - len);
         error = n < 0 && errno != EINTR ? errno : 0;
         len += n > 0 ? (size_t)n : 0;
     }
     close(fd);
-    if (!error) {
-        (*block)[len] = 0;
-        error = parse(*block, len, job);
-    }
-    return error;
+    block[len] = 0;
+    return error ? error : parse(block, len, job);
 }

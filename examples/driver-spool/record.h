@@ -13,14 +13,15 @@
 
 #include <dray/driver.h>
 
-/* Replaces the file `path` below `root` as a whole: it is written under another name, then takes
-   this one by rename(2). 0 or an errno. */
-int record_write(
-    const struct dray_host *host, int root, const char *path, const struct dray_job *job);
+/* Larger than any job: payload and result at their limits, and the rest. */
+#define RECORD_MAX (2u * DRAY_PAYLOAD_MAX + 64u * 1024u)
 
-/* Fills `job`, whose texts point into *block: host->resize(host, *block, 0) when done with it. 0 or
-   an errno; EBADMSG: the file is damaged. */
-int record_read(
-    const struct dray_host *host, int root, const char *path, struct dray_job *job, char **block);
+/* Replaces the file `path` below `root` as a whole: it is written under another name, then takes
+   this one by rename(2). `block` (of RECORD_MAX bytes) is to work in. 0 or an errno. */
+int record_write(char *block, int root, const char *path, const struct dray_job *job);
+
+/* Fills `job`, whose texts point into `block` (of RECORD_MAX bytes). 0 or an errno; EBADMSG: the
+   file is damaged. */
+int record_read(char *block, int root, const char *path, struct dray_job *job);
 
 #endif

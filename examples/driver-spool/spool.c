@@ -21,6 +21,7 @@ int32_t spool_fail(struct spool *spool, struct dray_call *call, int sys, const c
 {
     int32_t code = sys == ENOSPC || sys == EDQUOT                     ? DRAY_FULL
                    : sys == EACCES || sys == EPERM || sys == EROFS    ? DRAY_DENIED
+                   : sys == EMSGSIZE                                  ? DRAY_LIMIT
                    : sys == ENOMEM                                    ? DRAY_NOMEM
                    : sys == ENOENT || sys == ENOTDIR || sys == EISDIR ? DRAY_CONFIG
                                                                       : DRAY_IO;
@@ -126,6 +127,10 @@ static int32_t spool_open(void *self, struct dray_call *call, const struct dray_
         return host->fail(call, DRAY_UNSUPPORTED, 0,
             "a spool survives its processes, not a power loss: nothing waits for the disk");
     call->durability = DRAY_DURABILITY_PROCESS;
+    spool->in = host->resize(host, NULL, RECORD_MAX);
+    spool->out = host->resize(host, NULL, RECORD_MAX);
+    if (!spool->in || !spool->out)
+        return spool_fail(spool, call, ENOMEM, "take memory to work in");
     if (mkdir(spool->path, 0700) != 0 && errno != EEXIST)
         return spool_fail(spool, call, errno, "make the folder");
     spool->root = open(spool->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -149,6 +154,8 @@ static void spool_close(void *self)
         close(spool->lock);
     if (spool->root > 0)
         close(spool->root);
+    spool->host->resize(spool->host, spool->in, 0);
+    spool->host->resize(spool->host, spool->out, 0);
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -165,19 +172,15 @@ static void set_aside(struct spool *spool, const char *path)
         kept ? "was set aside as" : "cannot be set aside as", aside);
 }
 
-int32_t spool_read(struct spool *spool, struct dray_call *call, const struct place *place,
-    struct dray_job *job, char **block)
+int32_t spool_read(
+    struct spool *spool, struct dray_call *call, const struct place *place, struct dray_job *job)
 {
     char path[PLACE_PATH_SIZE];
     place_path(place, path);
-    int error = record_read(spool->host, spool->root, path, job, block);
-    if (error) {
-        spool->host->resize(spool->host, *block, 0);
-        *block = NULL;
-    }
+    int error = record_read(spool->in, spool->root, path, job);
     if (error == EBADMSG) {
         set_aside(spool, path);
-        return DRAY_OK;
+        return DRAY_NOTFOUND;
     }
     job->id = (struct dray_str){place->id, strlen(place->id)};
     job->queue = (struct dray_str){place->queue, strlen(place->queue)};
@@ -191,14 +194,14 @@ int32_t spool_change(struct spool *spool, struct dray_call *call, const struct p
 {
     char path[PLACE_PATH_SIZE];
     place_path(from, path);
-    int error = record_write(spool->host, spool->root, path, now);
+    int error = record_write(spool->out, spool->root, path, now);
     if (error)
         return spool_fail(spool, call, error, "write a job");
     error = place_move(spool->root, from, to);
     if (!error)
         return DRAY_OK;
     int32_t code = spool_fail(spool, call, error, "move a job");
-    return record_write(spool->host, spool->root, path, old) == 0 ? code : DRAY_UNKNOWN;
+    return record_write(spool->out, spool->root, path, old) == 0 ? code : DRAY_UNKNOWN;
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -236,13 +239,11 @@ static int32_t compare(struct spool *spool, struct dray_call *call, const struct
     const struct dray_job *job, int32_t *answer)
 {
     struct dray_job there;
-    char *block;
-    int32_t code = spool_read(spool, call, place, &there, &block);
-    if (code != DRAY_OK || !block)
-        return code != DRAY_OK ? code : DRAY_BUSY; /* damaged: gone when asked again */
+    int32_t code = spool_read(spool, call, place, &there);
+    if (code != DRAY_OK)
+        return code == DRAY_NOTFOUND ? DRAY_BUSY : code; /* damaged: gone when asked again */
     *answer = same(there.type, job->type) && same(there.payload, job->payload) ? DRAY_EXISTS
                                                                                : DRAY_CONFLICT;
-    spool->host->resize(spool->host, block, 0);
     return *answer == DRAY_CONFLICT ? DRAY_CONFLICT : DRAY_OK;
 }
 
@@ -289,7 +290,7 @@ static int32_t push_one(struct spool *spool, struct dray_call *call, struct dray
     if (!error) {
         place_new(spool, &job, &place, &survey);
         place_path(&place, path);
-        error = record_write(spool->host, spool->root, path, &job);
+        error = record_write(spool->out, spool->root, path, &job);
     }
     return error ? spool_fail(spool, call, error, "store a job") : DRAY_OK;
 }
@@ -363,15 +364,13 @@ static int32_t show(struct spool *spool, struct dray_call *call, const struct dr
 {
     int64_t left = place->when - spool->host->mono_ms(spool->host);
     struct dray_job job;
-    char *block;
-    int32_t code = spool_read(spool, call, place, &job, &block);
-    if (!block)
-        return code;
+    int32_t code = spool_read(spool, call, place, &job);
+    if (code != DRAY_OK)
+        return code == DRAY_NOTFOUND ? DRAY_OK : code;
     if (job.state == DRAY_STATE_ACTIVE && left > 0)
         job.lease_left_ms = (uint64_t)left;
     if ((!filter->type.len || same(filter->type, job.type)) && job.created_ms >= filter->since_ms)
         call->job(call, &job);
-    spool->host->resize(spool->host, block, 0);
     return DRAY_OK;
 }
 

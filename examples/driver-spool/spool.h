@@ -10,7 +10,9 @@ struct spool {
     const struct dray_host *host;
     const char *path; /* as configured, for messages */
     int root;
-    int lock; /* the file .lock, which is the marker too; -1: not open */
+    int lock;  /* the file .lock, which is the marker too; -1: not open */
+    char *in;  /* RECORD_MAX bytes that the texts of the job read last are in */
+    char *out; /* as many, to compose files in. Taken at open, so that no call lacks memory */
 };
 
 /* Takes the lock that all processes share, within the call's budget. */
@@ -20,9 +22,10 @@ void spool_end(struct spool *spool);
 /* The error of a call: `sys` is an errno. */
 int32_t spool_fail(struct spool *spool, struct dray_call *call, int sys, const char *doing);
 
-/* Reads the job at `place`. One that is damaged is set aside, and *block is NULL then. */
-int32_t spool_read(struct spool *spool, struct dray_call *call, const struct place *place,
-    struct dray_job *job, char **block);
+/* Reads the job at `place`; its texts live until the next is read. One that is damaged is set
+   aside: DRAY_NOTFOUND. */
+int32_t spool_read(
+    struct spool *spool, struct dray_call *call, const struct place *place, struct dray_job *job);
 
 /*
  * A job changes: first what its file holds, then where the file lies. Each step is one rename(2),
