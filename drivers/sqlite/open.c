@@ -155,10 +155,19 @@ static int32_t open_spare(struct store *store, struct dray_call *call)
         return store->host->fail(call, DRAY_DENIED, sys,
             "%s: cannot be opened (%s); let this user write it, or remove what is there", path,
             strerror(sys));
-    if (!spare_is_there(&store->spare, lock_clock_ms()))
-        store->host->log(store->host, DRAY_LOG_WARN,
-            "%s: no room for the spare file, pushes are refused until there is", path);
     return DRAY_OK;
+}
+
+/* On a full disk the log cannot be copied. What there is must be worked off all the same. */
+static int32_t settle_in_spare(struct store *store, struct dray_call *call, int fresh)
+{
+    int32_t code = settle_down(store, call, fresh);
+    if (code == DRAY_FULL && !fresh && spare_drop(&store->spare, lock_clock_ms()))
+        code = settle_down(store, call, fresh);
+    if (code == DRAY_OK && !spare_is_there(&store->spare, lock_clock_ms()))
+        store->host->log(store->host, DRAY_LOG_WARN,
+            "%s: no room for the spare file, pushes are refused until there is", store->spare.path);
+    return code;
 }
 
 static int32_t open_locked(struct store *store, struct dray_call *call, int missing)
@@ -170,9 +179,9 @@ static int32_t open_locked(struct store *store, struct dray_call *call, int miss
     if (code == DRAY_OK)
         code = identify(store, call, &fresh);
     if (code == DRAY_OK)
-        code = settle_down(store, call, fresh);
-    if (code == DRAY_OK)
         code = open_spare(store, call);
+    if (code == DRAY_OK)
+        code = settle_in_spare(store, call, fresh);
     return code;
 }
 

@@ -17,7 +17,7 @@ struct spare {
     int64_t try_ms; /* real monotonic time of the next attempt to have it again */
 };
 
-/* Opens the file and allocates it if there is room. 0, else an errno: it could not be opened. */
+/* Opens or makes the file; spare_is_there allocates it. Takes over `path`. 0, else an errno. */
 int spare_open(struct spare *spare, char *path, int64_t size);
 
 /* All of it is allocated, or none is wanted. Tries to allocate it if it is not, at most once a

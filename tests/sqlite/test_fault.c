@@ -194,13 +194,12 @@ static void test_others_are_warned(void **state)
 }
 
 /* A real full disk, if this process may mount one: pushes are refused, outcomes are not. */
-static void test_full_disk(void **state)
+static void work_off_a_full_disk(int reopen)
 {
     static char text[1400];
     char id[16], name[RIG_FOLDER + 64];
     int32_t answer, code = DRAY_OK;
     int pushed = 0;
-    (void)state;
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", folder, "tmpfs", 0, "size=8m") != 0) {
         print_message("not permitted to mount: the full disk is left to the other tests\n");
@@ -216,6 +215,12 @@ static void test_full_disk(void **state)
     assert_int_equal(code, DRAY_FULL);
     pushed--;
     assert_true(pushed > 100);
+    if (reopen) { /* as a worker that is started when the disk is full already */
+        rig_close(&rig);
+        code = rig_open(&rig);
+        if (code != DRAY_OK)
+            fail_msg("%s", rig.error.text);
+    }
     for (int done = 0; done < pushed; done++) { /* one by one: the most writing */
         assert_int_equal(rig_reserve(&rig, "q", 1, 1000), DRAY_OK);
         assert_int_equal(rig.njobs, 1);
@@ -240,6 +245,18 @@ static void test_full_disk(void **state)
     assert_int_equal(st.st_size, rig.spare);
     rig_close(&rig);
     assert_int_equal(umount(folder), 0);
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    work_off_a_full_disk(0);
+}
+
+static void test_open_on_a_full_disk(void **state)
+{
+    (void)state;
+    work_off_a_full_disk(1);
 }
 
 /* A limit on file sizes: no signal ends the program, and the pushes are refused as on a full
@@ -281,6 +298,7 @@ int main(void)
         CASE(test_others_are_warned),
         CASE(test_file_size_limit),
         CASE(test_full_disk),
+        CASE(test_open_on_a_full_disk),
     };
     if (shim_register() != SQLITE_OK)
         return 1;
