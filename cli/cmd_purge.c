@@ -45,6 +45,7 @@ static int ask(struct cli *cli, const struct dray_list_options *which)
     fprintf(stderr, "Remove %" PRIu64 " job%s (%s%s%s) for good? [y/N] ", count,
         count == 1 ? "" : "s", which->state, which->queue ? ", queue " : "",
         which->queue ? which->queue : "");
+    fflush(stderr);
     char answer[16];
     if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
         return EXIT_DONE;

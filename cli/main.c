@@ -151,6 +151,8 @@ int main(int argc, char **argv)
     struct cli cli = {0};
     cli.out_is_terminal = isatty(STDOUT_FILENO);
     cli.err_is_terminal = isatty(STDERR_FILENO);
+    /* A line a write: those of several workers that share a log must not mix. */
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
     int status = run(&cli, argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
     int closed = cli.dray ? dray_close(cli.dray) : DRAY_OK;
     status = flush_output(&cli, status);

@@ -183,6 +183,20 @@ test_names_are_checked() {
     run 2 work --once --queue ''
 }
 
+# A pipe in packet mode keeps writes apart: workers that share a log must not mix their lines.
+test_a_line_is_one_write() {
+    checks=$((checks + 1))
+    python3 - "$dray" <<'PY' || complain 'a line came in pieces'
+import os, subprocess, sys
+into, out = os.pipe2(os.O_DIRECT)
+dray = subprocess.Popen([sys.argv[1], "frobnicate"], stderr=out)
+line = os.read(into, 4096)
+os.close(into)
+dray.wait()
+sys.exit(not (line.startswith(b"dray: unknown verb") and line.endswith(b"\n")))
+PY
+}
+
 test_nothing_to_open() {
     cat >gone.yaml <<'Y'
 queue:
