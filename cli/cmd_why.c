@@ -70,11 +70,11 @@ static void explain_active(const struct dray_job_info *job, char *out)
 {
     char at[DRAY_TIME_SIZE];
     dray_format_time(job->lease_until_ms, at);
-    if (job->lease_until_ms < wall_now_ms())
+    if (job->lease_until_ms <= wall_now_ms())
         snprintf(out, SENTENCE_SIZE,
-            "its worker %s is gone: the lease ended at %s, and the next worker that looks puts it "
+            "its worker %s is gone: its lease has ended, and the next worker that looks puts it "
             "back",
-            job->owner ? job->owner : "?", at);
+            job->owner ? job->owner : "?");
     else
         snprintf(out, SENTENCE_SIZE, "it is running: %s has it, under a lease until %s%s",
             job->owner ? job->owner : "?", at,
@@ -84,8 +84,9 @@ static void explain_active(const struct dray_job_info *job, char *out)
 static int explain(struct cli *cli, const struct dray_job_info *job, char *out)
 {
     if (strcmp(job->state, "dead") == 0) {
-        snprintf(out, SENTENCE_SIZE, "it is dead after %u attempts: %.512s; dray retry %s",
-            job->attempts, job->last_error ? job->last_error : "no error given", job->id);
+        snprintf(out, SENTENCE_SIZE, "it is dead after %u attempt%s: %.512s; dray retry %s",
+            job->attempts, job->attempts == 1 ? "" : "s",
+            job->last_error ? job->last_error : "no error given", job->id);
     } else if (strcmp(job->state, "done") == 0) {
         char at[DRAY_TIME_SIZE];
         snprintf(out, SENTENCE_SIZE, "it is done since %s", dray_format_time(job->ended_ms, at));

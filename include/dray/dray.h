@@ -416,7 +416,9 @@ struct dray_job_info {
     uint32_t priority, attempts, releases, max_attempts;
     int cancelled; /* active and marked */
     uint64_t timeout_ms;
-    int64_t created_ms, run_at_ms, lease_until_ms, ended_ms;
+    int64_t created_ms, run_at_ms;
+    int64_t lease_until_ms; /* of an active job; if it has ended: when the job was looked at */
+    int64_t ended_ms;
 };
 
 /* Which jobs. Zero members do not restrict. */

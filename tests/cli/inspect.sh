@@ -162,12 +162,33 @@ test_why() {
     "$dray" push nobody --id four >/dev/null
     "$dray" work --until-empty -q
     run 0 why three
-    has "$out" 'hopeless'
+    has "$out" 'dead after 1 attempt: hopeless'
     run 0 why four
     has "$out" 'no handler'
     run 0 why four --json
     json 'keys_unsorted' '["id","state","why"]'
     run 3 why nothing
+}
+
+says_gone() {
+    "$dray" why "$1" 2>/dev/null | grep -q 'is gone'
+}
+
+test_why_a_job_of_a_killed_worker() {
+    sed -i 's|queue.db}|queue.db, retry_after: 1s}|' queue.yaml
+    "$dray" push waits --id held >/dev/null
+    "$dray" work -q &
+    children+=($!)
+    wait_until test -e started
+    run 0 why held
+    has "$out" 'is running'
+    kill -KILL "${children[-1]}"
+    wait "${children[-1]}" 2>/dev/null
+    wait_until says_gone held
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        run 0 why held
+        has "$out" 'is gone'
+    done
 }
 
 test_what_is_not_there() {
