@@ -13,6 +13,8 @@
 
 #define NOTHING_AFTER_ALL_MS 10
 
+#define PARKED_QUIET_MS 60000u
+
 #define RETRY_LOOK_FIRST_MS 100
 #define RETRY_LOOK_MOST_MS 1500 /* a store that came back is used again within 2 s */
 
@@ -179,13 +181,30 @@ static void look_succeeded(struct worker *w, struct batch *b)
     w->next_look_ms = next == 0 || next > INT64_MAX / 2 ? INT64_MAX : now + (int64_t)next;
 }
 
+/* A type that nobody knows may have ten thousand jobs: the log hears of it once a minute, and of no
+   more than PARKED_TYPES of them. */
 static void warn_parked(struct worker *w, const struct dray_attempt *a)
 {
-    /* Once a type and release is enough: the same job comes back with its count higher. */
-    if (a->releases == 0 || (a->releases & (a->releases - 1)) == 0)
-        log_line(&w->dray->log, DRAY_LOG_WARN,
-            "no handler for type %s: job %s is parked; register a handler or remove the job",
-            a->lease.type.data, a->lease.id.data);
+    int64_t now = clock_mono_ms(w->dray->clock);
+    struct parked_type *place = NULL;
+    for (size_t i = 0; i < PARKED_TYPES; i++) {
+        struct parked_type *p = &w->parked[i];
+        int over = p->quiet_until_ms <= now;
+        if (strcmp(p->type, a->lease.type.data) == 0) {
+            place = over ? p : NULL;
+            break;
+        }
+        if (over && !place)
+            place = p;
+    }
+    if (!place)
+        return;
+    snprintf(place->type, sizeof(place->type), "%s", a->lease.type.data);
+    place->quiet_until_ms = time_after(now, PARKED_QUIET_MS);
+    log_line(&w->dray->log, DRAY_LOG_WARN,
+        "no handler for type %s: its jobs are parked, such as %s; register a handler or remove "
+        "them",
+        a->lease.type.data, a->lease.id.data);
 }
 
 static void hold(struct worker *w, struct dray_attempt *a, int64_t before_ms)

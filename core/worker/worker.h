@@ -62,6 +62,13 @@ struct inline_call {
     pthread_cond_t finished;
 };
 
+/* The log was told that jobs of this type are parked. */
+struct parked_type {
+    char type[DRAY_ID_SIZE];
+    int64_t quiet_until_ms; /* clock; 0: a free place */
+};
+#define PARKED_TYPES 8
+
 struct events; /* events.h */
 
 struct worker {
@@ -130,7 +137,8 @@ struct worker {
     int check_empty;              /* an executor found nothing: is there anything left at all? */
     _Atomic uint32_t mean_us_x16; /* moving mean of handler times, in sixteenths of a microsecond */
 
-    /* Health warnings. */
+    /* Warnings. */
+    struct parked_type parked[PARKED_TYPES];
     int64_t next_health_ms;
     int last_health;
 

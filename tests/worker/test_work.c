@@ -305,6 +305,34 @@ static void test_an_unknown_type_is_parked(void **state)
     assert_int_equal(rig_saw(SAW_TROUBLE) + rig_saw(SAW_ERROR), 0);
 }
 
+static void count_line(void *user, int level, const char *line)
+{
+    (void)level;
+    *(int *)user += strstr(line, "parked") != NULL;
+}
+
+/* Ten thousand jobs of a type that nobody knows are one line in the log, not ten thousand. */
+static void test_parked_types_are_told_once(void **state)
+{
+    int lines = 0;
+    (void)state;
+    assert_ok(dray_close(rig));
+    assert_ok(dray_open(&rig,
+        &(struct dray_options){.driver = "memory",
+            .clock = rig_clock,
+            .log = count_line,
+            .log_user = &lines,
+            .flags = DRAY_OPEN_NO_ENVIRONMENT},
+        &rig_error));
+    for (int i = 0; i < 50; i++) {
+        rig_push("mystery", NULL);
+        rig_push("riddle", NULL);
+    }
+    struct dray_work_report report = work(&(struct dray_worker_options){.concurrency = 1});
+    assert_int_equal(report.parked, 100);
+    assert_int_equal(lines, 2);
+}
+
 /* ---- until empty ---- */
 
 static void test_until_empty_leaves_what_is_for_later(void **state)
@@ -645,6 +673,7 @@ int main(void)
         WITH(open_slow, test_a_held_worker_starts_nothing),
         WITH(open_memory, test_a_hold_does_not_outlast_the_stop),
         WITH(open_memory, test_an_unknown_type_is_parked),
+        WITH(open_memory, test_parked_types_are_told_once),
         WITH(open_real, test_until_empty_leaves_what_is_for_later),
         WITH(open_slow, test_until_empty_leaves_what_is_for_later),
         WITH(open_real, test_until_empty_waits_for_retries),
