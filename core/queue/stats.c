@@ -212,14 +212,14 @@ static int is_served(const struct config *config, const char *name)
     return 0;
 }
 
-static void judge_queue(
-    struct dray_health *h, const struct dray *dray, const struct dray_queue_stats *q, int own)
+static void judge_queue(struct dray_health *worst, struct dray_health *h, const struct dray *dray,
+    const struct dray_queue_stats *q, int own)
 {
     const struct config_health *limits = &dray->config->health;
     uint64_t backlog = q->ready + q->retrying;
     if (!q->consumed && !own && !q->paused && (q->ready || is_served(dray->config, q->name)))
-        find(h, DRAY_HEALTH_CRITICAL, "nobody consumes queue %s, where %llu jobs are ready",
-            q->name, (unsigned long long)q->ready);
+        find(worst, DRAY_HEALTH_CRITICAL, "nobody consumes queue %s, where %llu job%s ready",
+            q->name, (unsigned long long)q->ready, q->ready == 1 ? " is" : "s are");
     if (q->paused)
         find(h, DRAY_HEALTH_WARNING, "queue %s is paused", q->name);
     else if (q->oldest_ready_age_ms > SLOW_MS)
@@ -245,8 +245,7 @@ static void judge_totals(
             (unsigned long long)stats->processing, (unsigned long long)limits->processing);
 }
 
-/* Worst first. */
-static void sort_lines(struct dray_health *h, const struct dray_health *warnings)
+static void add_lines(struct dray_health *h, const struct dray_health *warnings)
 {
     for (size_t i = 0; i < warnings->nlines; i++)
         find(h, warnings->status, "%s", warnings->lines[i]);
@@ -256,7 +255,7 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
 {
     struct dray_error own = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
-    struct dray_health all = {0};
+    struct dray_health warnings = {0};
     memset(out, 0, sizeof(*out));
     int code = instance_check(dray, error);
     if (code != DRAY_OK)
@@ -270,13 +269,10 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
     }
     struct dray_worker_state state;
     dray_worker_state(dray, &state);
-    for (size_t i = 0; i < stats->nqueues; i++) {
-        struct dray_health one = {0};
-        judge_queue(&one, dray, &stats->queues[i], state.consuming);
-        sort_lines(one.status == DRAY_HEALTH_CRITICAL ? out : &all, &one);
-    }
-    judge_totals(&all, dray, stats);
-    sort_lines(out, &all);
+    for (size_t i = 0; i < stats->nqueues; i++)
+        judge_queue(out, &warnings, dray, &stats->queues[i], state.consuming);
+    judge_totals(&warnings, dray, stats);
+    add_lines(out, &warnings);
     dray_stats_free(stats);
     return DRAY_OK;
 }

@@ -318,6 +318,11 @@ static void test_thresholds_warn(void **state)
         rate |= strstr(h.lines[i], "failure_rate") != NULL;
     }
     assert_true(backlog && rate);
+    /* Worst first, whichever queue it is of. */
+    rig_push_as("ok", NULL, &(struct dray_new_job){.queue = "zzz"});
+    assert_int_equal(health(&h), DRAY_HEALTH_CRITICAL);
+    assert_non_null(strstr(h.lines[0], "nobody consumes"));
+    assert_non_null(strstr(h.lines[1], "queue zzz, where 1 job is ready"));
 }
 
 static void test_what_the_driver_lacks_is_refused(void **state)
