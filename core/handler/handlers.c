@@ -202,9 +202,6 @@ static int add_of_folder(const char *path, void *user)
 
 static int add_path(struct dray *dray, const char *path, struct dray_error *error)
 {
-    size_t len = strlen(path);
-    if (len > 3 && strcmp(path + len - 3, ".so") == 0)
-        return add_module(dray, path, "{}", NULL, error);
     struct folder folder = {dray, error};
     return module_each(path, add_of_folder, &folder, error);
 }

@@ -141,11 +141,16 @@ void *module_state(const struct module *module)
     return module->state;
 }
 
+static int ends_in_so(const char *path)
+{
+    size_t len = strlen(path);
+    return len > 3 && strcmp(path + len - 3, ".so") == 0;
+}
+
 /* Not hidden ones: editors and installers leave half-written files under such names. */
 static int is_object(const struct dirent *entry)
 {
-    size_t len = strlen(entry->d_name);
-    return len > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 3, ".so") == 0;
+    return entry->d_name[0] != '.' && ends_in_so(entry->d_name);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -153,7 +158,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int module_each(const char *folder, int (*each)(const char *path, void *user), void *user,
+static int each_of_folder(const char *folder, int (*each)(const char *path, void *user), void *user,
     struct dray_error *error)
 {
     struct dirent **entries = NULL;
@@ -180,4 +185,10 @@ int module_each(const char *folder, int (*each)(const char *path, void *user), v
     }
     free(entries);
     return code;
+}
+
+int module_each(const char *path, int (*each)(const char *path, void *user), void *user,
+    struct dray_error *error)
+{
+    return ends_in_so(path) ? each(path, user) : each_of_folder(path, each, user, error);
 }

@@ -17,8 +17,9 @@ const struct dray_module *module_table(const struct module *module);
 const struct dray_module_handler *module_handler(const struct module *module, uint32_t index);
 void *module_state(const struct module *module);
 
-/* Calls `each` with the path of every *.so of a folder, in order of name. */
-int module_each(const char *folder, int (*each)(const char *path, void *user), void *user,
+/* Calls `each` with the path of every *.so of a folder, in order of name; or with `path` itself, if
+   that ends in .so. */
+int module_each(const char *path, int (*each)(const char *path, void *user), void *user,
     struct dray_error *error);
 
 #endif

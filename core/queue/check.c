@@ -28,9 +28,22 @@ static int check_module(
     return code;
 }
 
+static int check_module_of_folder(const char *path, void *user)
+{
+    struct module *module = NULL;
+    int code = module_open(&module, path, "{}", user);
+    module_close(module);
+    return code;
+}
+
 static int check_handlers(const struct config *config, struct dray_error *error)
 {
+    struct dray_error own = DRAY_ERROR_INIT;
     int code = DRAY_OK;
+    if (!error)
+        error = &own;
+    if (config->handlers_from)
+        code = module_each(config->handlers_from, check_module_of_folder, error, error);
     for (size_t i = 0; code == DRAY_OK && i < config->nhandlers; i++) {
         const struct config_handler *row = &config->handlers[i];
         struct command *command = NULL;

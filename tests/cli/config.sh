@@ -174,4 +174,12 @@ test_bench_is_handed_over() {
     is "$out" $'--config\nqueue.yaml\n--json'
 }
 
+test_check_sees_a_missing_folder_of_handlers() {
+    run 0 check
+    echo 'handlers_from: nowhere' >>queue.yaml
+    run 78 check
+    has "$err" "$PWD/nowhere"
+    one_line "$err"
+}
+
 run_tests
