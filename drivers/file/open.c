@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define PEEK 4096
+#define PEEK_MOST (256 * 1024) /* longer damage at the beginning needs a person */
 
 static int32_t choose_durability(struct store *store, struct dray_call *call)
 {
@@ -25,19 +26,32 @@ static int32_t choose_durability(struct store *store, struct dray_call *call)
     return DRAY_OK;
 }
 
-/* What is plainly not ours is left alone before a lock file is laid beside it; what looks like ours
-   is read with care later. */
+static int looks_ours(const char *text, size_t len)
+{
+    return memmem(text, len, LINE_START, LINE_START_LEN) ||
+           memmem(text, len, "\"dray\":\"jobs\"", 13);
+}
+
+/* What is plainly not ours is left alone before a lock file is laid beside it; what looks like
+   ours, though its beginning may be damaged, is read with care later. */
 static int32_t peek(struct store *store, struct dray_call *call)
 {
     char text[PEEK];
+    ssize_t n = 0;
+    off_t at = 0;
+    int ours = 0;
     int fd = os->open(store->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
 
     if (fd < 0)
         return DRAY_OK; /* missing, or explained by who needs it */
-    ssize_t n = os->pread(fd, text, sizeof(text), 0);
+    for (; !ours && at < PEEK_MOST; at += PEEK / 2) {
+        n = os->pread(fd, text, sizeof(text), at);
+        if (n <= 0)
+            break;
+        ours = looks_ours(text, (size_t)n);
+    }
     os->close(fd);
-    if (n <= 0 || memmem(text, (size_t)n, LINE_START, LINE_START_LEN) ||
-        memmem(text, (size_t)n, "\"dray\":\"jobs\"", 13))
+    if (ours || n < 0 || (n == 0 && at == 0))
         return DRAY_OK;
     return store->host->fail(call, DRAY_CONFIG, 0,
         "%s: the file of another program; give the queue a file of its own", store->path);

@@ -116,20 +116,21 @@ static size_t line_of(size_t at)
 
 /* Which lines were touched: their jobs may be as they like, but for their payloads. */
 struct touched {
-    char jobs[64][16];
+    char jobs[256][16];
     size_t n;
     int last_turn; /* and the last turn may be gone */
+    int tail;      /* damaged up to the last turn: as if it were cut off there */
 };
 
 static void touch(struct touched *touched, size_t line)
 {
-    if (line < nlines && touched->n < 64 && line_job[line][0])
+    if (line < nlines && touched->n < 256 && line_job[line][0])
         memcpy(touched->jobs[touched->n++], line_job[line], sizeof(line_job[0]));
 }
 
 static int is_touched(const struct touched *touched, const char *id)
 {
-    if (touched->last_turn && id[0] == 'g')
+    if (touched->tail || (touched->last_turn && id[0] == 'g'))
         return 1;
     for (size_t i = 0; i < touched->n; i++) {
         if (strcmp(touched->jobs[i], id) == 0)
@@ -308,15 +309,20 @@ static void holes(void **state)
     begin(150);
     char *bytes = malloc(len);
     assert_non_null(bytes);
-    for (size_t at = 0; at < len; at += 512) {
-        size_t stop = at + 512 < len ? at + 512 : len;
-        struct touched touched = {.last_turn = stop > line_at[last_turn]};
+    for (size_t at = 0, size = 512; size <= 8192; at += 512) {
+        size_t stop = at + size < len ? at + size : len;
+        struct touched touched = {
+            .last_turn = stop > line_at[last_turn], .tail = stop > line_at[last_turn]};
         for (size_t line = line_of(at); line < nlines && line_at[line] < stop; line++)
             touch(&touched, line);
         memcpy(bytes, text, len);
         memset(bytes + at, 0, stop - at);
         look("a hole", at, bytes, len, &touched, 1);
         rig_close(&rig);
+        if (stop == len) { /* once more, with larger ones */
+            at = (size_t)-512;
+            size *= 4;
+        }
     }
     free(bytes);
     end();

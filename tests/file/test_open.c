@@ -258,6 +258,9 @@ static void a_month(void **state)
     assert_true(most_disk < 4 * 256 * 1024 + 65536);
     assert_true(most_read < 256 * 1024 + 65536);
     assert_true(most_memory < 8 << 20);
+    size_t len;
+    assert_non_null(disk_read(RIG_PATH ".2", &len));
+    assert_null(disk_read(RIG_PATH ".3", &len));
     assert_int_equal(rig_list(&rig), DRAY_OK);
     assert_non_null(rig_find(&rig, "old"));
     assert_int_equal(rig_stats(&rig), DRAY_OK);
