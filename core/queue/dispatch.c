@@ -355,6 +355,8 @@ int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *jobs, size
         return code;
     if (n == 0)
         return DRAY_OK;
+    if (!jobs)
+        return error_set(error, DRAY_INVALID, 0, "no jobs were given");
     uint32_t most = dray->store->driver.max_push;
     for (size_t i = 0; out && i < n; i++)
         out[i] = (struct dray_dispatched){.code = DRAY_INVALID};

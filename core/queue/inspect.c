@@ -248,5 +248,7 @@ int find_job(struct dray *dray, const char *queue, const char *id, struct dray_j
 int dray_get(struct dray *dray, const char *queue, const char *id, struct dray_job_info **out,
     struct dray_error *error)
 {
+    if (!out)
+        return error_set(error, DRAY_INVALID, 0, "dray_get needs a place for the job");
     return find_job(dray, queue, id, out, error);
 }

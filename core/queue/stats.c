@@ -159,6 +159,8 @@ int dray_stats(
     int code = instance_check(dray, error);
     if (code != DRAY_OK)
         return code;
+    if (!out)
+        return error_set(error, DRAY_INVALID, 0, "dray_stats needs a place for the result");
     const char *why = queue ? name_check(queue, strlen(queue)) : NULL;
     if (why)
         return error_set(error, DRAY_NOTFOUND, 0, "no such queue: it %s", why);
@@ -256,10 +258,13 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
     struct dray_error own = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
     struct dray_health warnings = {0};
-    memset(out, 0, sizeof(*out));
+    if (out)
+        memset(out, 0, sizeof(*out));
     int code = instance_check(dray, error);
     if (code != DRAY_OK)
         return code;
+    if (!out)
+        return error_set(error, DRAY_INVALID, 0, "dray_health needs a place for the result");
     code = dray_stats(dray, NULL, &stats, &own);
     if (code == DRAY_UNSUPPORTED)
         return error_copy(error, &own);

@@ -292,6 +292,8 @@ int dray_each_driver(
     const char *name, dray_found_driver_fn each, void *user, struct dray_error *error)
 {
     int there = 0;
+    if (!each)
+        return error_set(error, DRAY_INVALID, 0, "no function was given");
     if (name && strchr(name, '/'))
         return show_path(name, each, user, error);
     if (name) {

@@ -325,6 +325,17 @@ static void test_thresholds_warn(void **state)
     assert_non_null(strstr(h.lines[1], "queue zzz, where 1 job is ready"));
 }
 
+static void test_a_missing_argument_is_refused(void **state)
+{
+    (void)state;
+    rig_push("t", "a");
+    assert_int_equal(dray_dispatch_batch(rig, NULL, 2, NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_stats(rig, NULL, NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_health(rig, NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_get(rig, NULL, "a", NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_each_driver(NULL, NULL, NULL, &rig_error), DRAY_INVALID);
+}
+
 static void test_what_the_driver_lacks_is_refused(void **state)
 {
     struct dray_stats *stats = NULL;
@@ -397,6 +408,7 @@ int main(void)
         WITH(open_memory, test_a_sweep_puts_expired_leases_back),
         WITH(open_memory, test_stats_count),
         WITH(open_slow, test_health_has_three_answers),
+        WITH(open_slow, test_a_missing_argument_is_refused),
         WITH(open_memory, test_thresholds_warn),
         WITH(open_bare, test_what_the_driver_lacks_is_refused),
         WITH(open_memory, test_the_default_instance),
