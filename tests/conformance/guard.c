@@ -65,10 +65,9 @@ static void say(struct journal *journal, const char *what)
 {
     size_t len = strnlen(journal->failure, sizeof(journal->failure) - 1);
 
-    snprintf(journal->failure + len, sizeof(journal->failure) - len, "%s%s%s%s%s%s%s",
+    snprintf(journal->failure + len, sizeof(journal->failure) - len, "%s%s%s%s%s%s",
         len ? "; then " : "", journal->where, journal->where[0] ? ": " : "", what,
-        journal->doing[0] ? " in " : " outside of any call", journal->doing,
-        journal->doing[0] ? "" : "");
+        journal->doing[0] ? " in " : " outside of any call", journal->doing);
 }
 
 static void judge(struct journal *journal, const char *late, int status)
