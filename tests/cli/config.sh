@@ -149,6 +149,16 @@ test_driver_test() {
     has "$err" nonsense
 }
 
+# The drivers are found beside the kit, wherever the installation is.
+test_driver_test_in_another_place() {
+    local folder=$top/copy
+    copy_program
+    cp "$DRAY_DRIVER_PATH/dray-conformance" "$folder/lib/dray/"
+    out=$(env -u DRAY_DRIVER_PATH "$folder/bin/dray" --driver memory driver test --only T6 --quick)
+    is $? 0
+    has "$out" 'an acked job never starts again'
+}
+
 # The store that the configuration names is the user's, and stays as it is.
 test_driver_test_keeps_off_the_store() {
     [ -e "$DRAY_DRIVER_PATH/sqlite.so" ] || return 0

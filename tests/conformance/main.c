@@ -11,10 +11,12 @@
 
 #include <jansson.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STATUS_FAILS = 1, STATUS_USAGE = 2, STATUS_INTERNAL = 70, STATUS_CONFIG = 78 };
 
@@ -250,6 +252,23 @@ static int test_driver(struct command *command)
     return command->report.failed ? STATUS_FAILS : 0;
 }
 
+/* The library looks for drivers in a folder beside itself; this program is in that folder. */
+static void look_beside(void)
+{
+    const char *list = getenv("DRAY_DRIVER_PATH");
+    char own[PATH_MAX], whole[2 * PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+    if (len <= 0)
+        return;
+    own[len] = 0;
+    *strrchr(own, '/') = 0;
+    int needed =
+        snprintf(whole, sizeof(whole), "%s%s%s", list ? list : "", list && *list ? ":" : "", own);
+    if (needed > 0 && (size_t)needed < sizeof(whole))
+        setenv("DRAY_DRIVER_PATH", whole, 1);
+}
+
 int main(int argc, char **argv)
 {
     static struct command command = {
@@ -272,5 +291,6 @@ int main(int argc, char **argv)
         run_each(match_clause, &search);
     if (command.plan.only && !search.found)
         return misuse(&command, "no check proves the clause ", command.plan.only);
+    look_beside();
     return test_driver(&command);
 }
