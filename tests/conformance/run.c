@@ -290,7 +290,11 @@ static void run_histories(const struct run_plan *plan, struct report *report)
 static void run_faults(const struct run_plan *plan, struct report *report)
 {
     struct task task = {.plan = plan, .seed = plan->seed};
-    const struct journal *journal = in_child(plan, faults_child, &task);
+    struct run_plan patient = *plan;
+
+    /* Two histories for each allocation that is made to fail. */
+    patient.limits.whole_s *= plan->quick ? 1 : 20;
+    const struct journal *journal = in_child(&patient, faults_child, &task);
     char name[64];
 
     if (*plan->limits.stop)
