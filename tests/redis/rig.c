@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the server ---- */
+
+int server_is_there(void)
+{
+    char path[512];
+    const char *folders = getenv("PATH");
+    for (const char *at = folders; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        snprintf(path, sizeof(path), "%.*s/redis-server", (int)strcspn(at, ":"), at);
+        if (access(path, X_OK) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+redisContext *server_talk(const struct server *server)
+{
+    return redisConnectUnix(server->socket);
+}
+
+static int answers(const struct server *server)
+{
+    redisContext *context = server_talk(server);
+    redisReply *reply = context && !context->err ? redisCommand(context, "PING") : NULL;
+    int fine = reply && reply->type == REDIS_REPLY_STATUS;
+    if (reply)
+        freeReplyObject(reply);
+    if (context)
+        redisFree(context);
+    return fine;
+}
+
+/* The one server that a test runs at a time, for tests that end early. */
+static pid_t running;
+
+static void end_running(void)
+{
+    if (running)
+        kill(running, SIGKILL);
+}
+
+void server_restart(struct server *server)
+{
+    char *argv[] = {(char *)(uintptr_t) "redis-server", (char *)(uintptr_t) "--port",
+        (char *)(uintptr_t) "0", (char *)(uintptr_t) "--unixsocket", server->socket,
+        (char *)(uintptr_t) "--dir", server->folder, (char *)(uintptr_t) "--save",
+        (char *)(uintptr_t) "", (char *)(uintptr_t) "--appendonly",
+        (char *)(uintptr_t)(server->aof ? "yes" : "no"), (char *)(uintptr_t) "--appendfsync",
+        (char *)(uintptr_t) "always", NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    assert_int_equal(posix_spawnp(&server->pid, "redis-server", &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    end_running();
+    static int registered;
+    if (!registered)
+        registered = atexit(end_running) == 0;
+    running = server->pid;
+    int64_t end = clock_ms(CLOCK_MONOTONIC) + 20000;
+    struct timespec pause = {0, 10000000};
+    while (!answers(server)) {
+        assert_true(clock_ms(CLOCK_MONOTONIC) < end);
+        nanosleep(&pause, NULL);
+    }
+}
+
+void server_start(struct server *server, int aof)
+{
+    memset(server, 0, sizeof(*server));
+    server->aof = aof;
+    snprintf(server->folder, sizeof(server->folder), "/tmp/dray-redis-XXXXXX");
+    assert_non_null(mkdtemp(server->folder));
+    snprintf(server->socket, sizeof(server->socket), "%s/s", server->folder);
+    server_restart(server);
+}
+
+void server_kill(struct server *server)
+{
+    if (!server->pid)
+        return;
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+    server->pid = running = 0;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+void server_remove(struct server *server)
+{
+    server_kill(server);
+    nftw(server->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- the host ---- */
+
+static int64_t host_wall(const struct dray_host *host)
+{
+    (void)host;
+    return clock_ms(CLOCK_REALTIME);
+}
+
+static int64_t host_mono(const struct dray_host *host)
+{
+    (void)host;
+    return clock_ms(CLOCK_BOOTTIME);
+}
+
+static void *host_resize(const struct dray_host *host, void *block, size_t size)
+{
+    (void)host;
+    if (size)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+}
+
+static int32_t host_random(const struct dray_host *host, void *out, size_t len)
+{
+    (void)host;
+    return getentropy(out, len) == 0 ? DRAY_OK : DRAY_IO;
+}
+
+DRAY_PRINTF(3, 4)
+static void host_log(const struct dray_host *host, uint32_t level, const char *fmt, ...)
+{
+    (void)host;
+    (void)level;
+    (void)fmt;
+}
+
+DRAY_PRINTF(4, 5)
+static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
+{
+    va_list args;
+    call->error->code = code;
+    call->error->sys = sys;
+    va_start(args, fmt);
+    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
+    va_end(args);
+    return code;
+}
+
+static int64_t host_number(const struct dray_host *host, const char *option)
+{
+    const struct rig *rig = (const struct rig *)(const void *)host;
+    if (strcmp(option, "dedupe_keep") == 0)
+        return 120000;
+    return strcmp(option, "connection.port") == 0 ? rig->port : 0;
+}
+
+static const char *host_text(const struct dray_host *host, const char *option, uint32_t index)
+{
+    const struct rig *rig = (const struct rig *)(const void *)host;
+    if (index)
+        return NULL;
+    if (strcmp(option, "prefix") == 0)
+        return "dray";
+    return strcmp(option, "connection.path") == 0 ? rig->path : NULL;
+}
+
+static struct rig *rig_of(struct dray_call *call)
+{
+    return (struct rig *)(void *)((char *)call - offsetof(struct rig, call));
+}
+
+static void see_job(struct dray_call *call, const struct dray_job *job)
+{
+    struct rig *rig = rig_of(call);
+    assert_true(rig->nshown < RIG_SHOWN);
+    snprintf(rig->shown[rig->nshown].id, sizeof(rig->shown[0].id), "%.*s", (int)job->id.len,
+        job->id.data);
+    rig->shown[rig->nshown].token = job->token;
+    rig->shown[rig->nshown++].attempts = job->attempts;
+}
+
+static void see_stats(struct dray_call *call, const struct dray_stats_row *row)
+{
+    if (!row->type.len)
+        call->next_ms = row->ready + row->active;
+}
+
+static const struct dray_driver *load(void)
+{
+    char path[512];
+    const char *folder = getenv("DRAY_DRIVER_PATH");
+    const struct dray_driver *(*entry)(void) = NULL;
+    snprintf(path, sizeof(path), "%s/redis.so", folder ? folder : "lib/dray");
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!object)
+        fail_msg("%s", dlerror());
+    void *symbol = dlsym(object, "dray_driver_entry");
+    assert_non_null(symbol);
+    memcpy(&entry, &symbol, sizeof(entry));
+    return entry();
+}
+
+/* ---- calls ---- */
+
+static struct dray_call *begin(struct rig *rig)
+{
+    rig->error = (struct dray_error)DRAY_ERROR_INIT;
+    rig->call = (struct dray_call){.size = sizeof(rig->call),
+        .budget_ms = 1000,
+        .error = &rig->error,
+        .job = see_job,
+        .stats = see_stats,
+        .next_ms = DRAY_NEXT_UNKNOWN};
+    return &rig->call;
+}
+
+int32_t rig_open(struct rig *rig, const char *path, int port)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->host = (struct dray_host){.size = sizeof(rig->host),
+        .abi = DRAY_ABI,
+        .boot_id = "boot",
+        .wall_ms = host_wall,
+        .mono_ms = host_mono,
+        .resize = host_resize,
+        .random = host_random,
+        .log = host_log,
+        .fail = host_fail,
+        .number = host_number,
+        .text = host_text};
+    rig->path = path;
+    rig->port = port;
+    rig->driver = load();
+    rig->self = calloc(1, rig->driver->instance_size);
+    assert_non_null(rig->self);
+    return rig->driver->open(rig->self, begin(rig), &rig->host);
+}
+
+void rig_close(struct rig *rig)
+{
+    rig->driver->close(rig->self);
+    free(rig->self);
+}
+
+static struct dray_str str(const char *text)
+{
+    return (struct dray_str){text, strlen(text)};
+}
+
+int32_t rig_push(struct rig *rig, const char *id, uint32_t flags)
+{
+    struct dray_job job = {.size = sizeof(job),
+        .priority = DRAY_PRIORITY_NORMAL,
+        .id = str(id),
+        .queue = str("q"),
+        .type = str("t"),
+        .payload = str("{\"n\":1}")};
+    const struct dray_job *jobs[] = {&job};
+    int32_t answer = DRAY_OK;
+    struct dray_push group = {.size = sizeof(group),
+        .flags = flags,
+        .queue = str("q"),
+        .jobs = jobs,
+        .answers = &answer,
+        .njobs = 1};
+    int32_t code = rig->driver->push(rig->self, begin(rig), &group);
+    return code == DRAY_OK ? answer : code;
+}
+
+int32_t rig_reserve(struct rig *rig, uint32_t max, uint32_t flags, uint64_t nonce)
+{
+    struct dray_str queue = str("q");
+    struct dray_reserve want = {.size = sizeof(want),
+        .max = max,
+        .queues = &queue,
+        .nqueues = 1,
+        .flags = flags,
+        .lease_ms = 60000,
+        .nonce = nonce ? nonce : ++rig->nonce,
+        .owner = str("host:1"),
+        .keep_done_ms = UINT64_MAX,
+        .keep_dead_ms = UINT64_MAX,
+        .keep_max = UINT64_MAX};
+    rig->nshown = 0;
+    return rig->driver->reserve(rig->self, begin(rig), &want);
+}
+
+int32_t rig_ack(struct rig *rig, uint32_t shown)
+{
+    struct dray_lease lease = {.size = sizeof(lease),
+        .verdict = DRAY_VERDICT_DONE,
+        .queue = str("q"),
+        .id = str(rig->shown[shown].id),
+        .type = str("t"),
+        .token = rig->shown[shown].token};
+    const struct dray_lease *leases[] = {&lease};
+    int32_t answer = DRAY_OK;
+    int32_t code = rig->driver->ack(rig->self, begin(rig), leases, &answer, 1);
+    return code == DRAY_OK ? answer : code;
+}
+
+int64_t rig_live(struct rig *rig)
+{
+    struct dray_str queue = str("q");
+    struct dray_call *call = begin(rig);
+    int32_t code = rig->driver->stats(rig->self, call, &queue, 1);
+    return code == DRAY_OK ? (int64_t)call->next_ms : -1;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver on real servers that are killed, forget scripts, drop connections, run out of memory
+ * and hold keys of somebody else. D2, F4, U1, U3, L3.
+ */
+#include "redis/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What a client does with an unclear or refused call: the same again, until a definite answer. */
+#define TRIES 400
+
+static void pause_ms(long ms)
+{
+    struct timespec ts = {0, ms * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+static void push_surely(struct rig *rig, const char *id)
+{
+    uint32_t flags = 0;
+    for (int i = 0; i < TRIES; i++) {
+        int32_t code = rig_push(rig, id, flags);
+        if (code == DRAY_OK || code == DRAY_EXISTS)
+            return;
+        if (code == DRAY_UNKNOWN)
+            flags = DRAY_PUSH_RESEND;
+        else
+            assert_true(DRAY_IS_NOT_DONE(code));
+        pause_ms(5);
+    }
+    fail_msg("%s", rig->error.text);
+}
+
+/* One job, handed out; 0 if there is none. */
+static int take_surely(struct rig *rig)
+{
+    uint64_t nonce = ++rig->nonce;
+    uint32_t flags = 0;
+    for (int i = 0; i < TRIES; i++) {
+        int32_t code = rig_reserve(rig, 1, flags, nonce);
+        if (code == DRAY_OK)
+            return (int)rig->nshown;
+        if (code == DRAY_UNKNOWN)
+            flags = DRAY_RESERVE_REPLAY;
+        pause_ms(5);
+    }
+    fail_msg("%s", rig->error.text);
+    return 0;
+}
+
+static void ack_surely(struct rig *rig)
+{
+    int unclear = 0;
+    for (int i = 0; i < TRIES; i++) {
+        int32_t code = rig_ack(rig, 0);
+        if (code == DRAY_OK || (code == DRAY_STALE && unclear))
+            return;
+        assert_true(code == DRAY_UNKNOWN || DRAY_IS_NOT_DONE(code));
+        unclear |= code == DRAY_UNKNOWN;
+        pause_ms(5);
+    }
+    fail_msg("%s", rig->error.text);
+}
+
+static void say(redisContext *context, const char *command)
+{
+    redisReply *reply = redisCommand(context, command);
+    assert_non_null(reply);
+    if (reply->type == REDIS_REPLY_ERROR)
+        fail_msg("%s: %s", command, reply->str);
+    freeReplyObject(reply);
+}
+
+/* Takes what is left; each of the `n` jobs "jN" must come once, except those that are `gone`. */
+static void expect_each_once(struct rig *rig, unsigned n, const unsigned char *gone)
+{
+    unsigned char seen[512] = {0};
+    while (take_surely(rig)) {
+        unsigned number = n;
+        assert_int_equal(sscanf(rig->shown[0].id, "j%u", &number), 1);
+        assert_true(number < n);
+        seen[number]++;
+        ack_surely(rig);
+    }
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(seen[i], !gone[i]);
+    assert_int_equal(rig_live(rig), 0);
+}
+
+/* Pushes and acks with something done to the server now and then. */
+static void work_under(struct rig *rig, unsigned n, void (*harm)(void *user), void *user)
+{
+    unsigned char gone[512] = {0};
+    char id[16];
+    for (unsigned i = 0; i < n; i++) {
+        if (i % 10 == 9)
+            harm(user);
+        snprintf(id, sizeof(id), "j%u", i);
+        push_surely(rig, id);
+        if (i % 3 == 0 && take_surely(rig)) {
+            unsigned number = 0;
+            assert_int_equal(sscanf(rig->shown[0].id, "j%u", &number), 1);
+            assert_int_equal(gone[number]++, 0);
+            assert_int_equal(rig->shown[0].attempts, 1);
+            ack_surely(rig);
+        }
+    }
+    expect_each_once(rig, n, gone);
+}
+
+static void kill_and_restart(void *user)
+{
+    server_kill(user);
+    server_restart(user);
+}
+
+static void test_killed(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 1);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig.call.durability, DRAY_DURABILITY_HOST);
+    work_under(&rig, 80, kill_and_restart, &server);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+static void flush_scripts(void *user)
+{
+    say(user, "SCRIPT FLUSH");
+}
+
+static void kill_clients(void *user)
+{
+    say(user, "CLIENT KILL TYPE normal SKIPME yes");
+}
+
+static void test_forgetful(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig.call.durability, DRAY_DURABILITY_VOLATILE);
+    redisContext *own = server_talk(&server);
+    work_under(&rig, 400, flush_scripts, own);
+    /* A forgotten script is no reason to fail a call. */
+    say(own, "SCRIPT FLUSH");
+    assert_int_equal(rig_push(&rig, "once", 0), DRAY_OK);
+    assert_int_equal(take_surely(&rig), 1);
+    ack_surely(&rig);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+static void test_dropped(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    redisContext *own = server_talk(&server);
+    work_under(&rig, 400, kill_clients, own);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+/* An id that ended is remembered for those who were not told. */
+static void test_resent(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "a", 0), DRAY_OK);
+    assert_int_equal(take_surely(&rig), 1);
+    ack_surely(&rig);
+    assert_int_equal(rig_push(&rig, "a", DRAY_PUSH_RESEND), DRAY_EXISTS);
+    assert_int_equal(rig_live(&rig), 0);
+    assert_int_equal(rig_push(&rig, "a", 0), DRAY_OK);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+/* With memory at its limit pushes hear of it, and what is there can be worked off. */
+static void test_full(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "j0", 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "j1", 0), DRAY_OK);
+    redisContext *own = server_talk(&server);
+    say(own, "CONFIG SET maxmemory 1");
+    assert_int_equal(rig_push(&rig, "j2", 0), DRAY_FULL);
+    kill_clients(own);
+    assert_int_equal(rig_push(&rig, "j2", 0), DRAY_FULL);
+    expect_each_once(&rig, 2, (unsigned char[2]){0});
+    say(own, "CONFIG SET maxmemory 0");
+    assert_int_equal(rig_push(&rig, "j2", 0), DRAY_OK);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+/* Somebody else's key in the place of each of ours that a job passes: nothing is lost, and all goes
+ * on without it. */
+static void test_planted(void **state)
+{
+    static const char *const keys[] = {"meta", "jobs", "state", "leases", "totals", "ready5",
+        "ready0", "delayed", "retrying", "parked", "ended"};
+    struct server server;
+    struct rig rig;
+    char command[160];
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    redisContext *own = server_talk(&server);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        assert_int_equal(rig_push(&rig, "j0", 0), DRAY_OK);
+        snprintf(command, sizeof(command), "RENAME {dray:q}:%s {dray:q}:aside", keys[i]);
+        freeReplyObject(redisCommand(own, command)); /* it may not be there */
+        snprintf(command, sizeof(command), "SET {dray:q}:%s theirs", keys[i]);
+        say(own, command);
+        int32_t pushed = rig_push(&rig, "j1", 0), taken = rig_reserve(&rig, 1, 0, 0);
+        int32_t acked = taken == DRAY_OK && rig.nshown ? rig_ack(&rig, 0) : DRAY_STALE;
+        assert_true(pushed == DRAY_OK || pushed == DRAY_IO);
+        assert_true(taken == DRAY_OK || taken == DRAY_IO);
+        assert_true(pushed == DRAY_IO || taken == DRAY_IO || acked == DRAY_IO);
+        snprintf(command, sizeof(command), "DEL {dray:q}:%s", keys[i]);
+        say(own, command);
+        snprintf(command, sizeof(command), "RENAME {dray:q}:aside {dray:q}:%s", keys[i]);
+        freeReplyObject(redisCommand(own, command));
+        if (acked == DRAY_IO)
+            ack_surely(&rig);
+        while (take_surely(&rig))
+            ack_surely(&rig);
+        assert_int_equal(rig_live(&rig), 0);
+    }
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
+static void expect_refused(struct server *server, redisContext *own, const char *command,
+    const char *undo, const char *reason)
+{
+    struct rig rig;
+    say(own, command);
+    assert_int_equal(rig_open(&rig, server->socket, 0), DRAY_UNSUPPORTED);
+    if (!strstr(rig.error.text, reason))
+        fail_msg("%s", rig.error.text);
+    rig_close(&rig);
+    say(own, undo);
+}
+
+static void test_unfit(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    expect_refused(&server, own, "CONFIG SET maxmemory-policy allkeys-lru",
+        "CONFIG SET maxmemory-policy noeviction", "noeviction");
+    expect_refused(&server, own, "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "replica");
+    expect_refused(&server, own, "SET {dray}:layout 2", "DEL {dray}:layout", "layout 1");
+    say(own, "ACL SETUSER default resetpass >x");
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_DENIED);
+    rig_close(&rig);
+    assert_int_equal(rig_open(&rig, "/nonexistent/socket", 0), DRAY_UNREACHABLE);
+    rig_close(&rig);
+    redisFree(own);
+    server_remove(&server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_forgetful),
+        cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_resent),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_planted),
+        cmocka_unit_test(test_unfit),
+    };
+    if (!server_is_there()) {
+        fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");
+        return getenv("CI") ? 1 : 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
