@@ -9,13 +9,13 @@
 #ifndef SQLITE_STORE_H
 #define SQLITE_STORE_H
 
+#include "common/bell.h"
+#include "common/xfsz.h"
 #include "dray/driver.h"
 #include "sqlite/arena.h"
-#include "common/bell.h"
 #include "sqlite/lock.h"
 #include "sqlite/spare.h"
 #include "sqlite/sql.h"
-#include "common/xfsz.h"
 
 #include <sqlite3.h>
 
