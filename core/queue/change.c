@@ -179,6 +179,8 @@ int dray_kick_all(struct dray *dray, const struct dray_list_options *which, uint
 int dray_remove_all(struct dray *dray, const struct dray_list_options *which, uint64_t *count,
     struct dray_error *error)
 {
+    if (!which)
+        return error_set(error, DRAY_INVALID, 0, "say which jobs to remove");
     return change_all(dray, DRAY_CHANGE_REMOVE, which, count, error);
 }
 

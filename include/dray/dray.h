@@ -509,7 +509,8 @@ DRAY_API int dray_cancel(
 DRAY_API int dray_remove(
     struct dray *dray, const char *queue, const char *id, int force, struct dray_error *error);
 
-/* The same for all jobs that match; *count is how many changed. */
+/* The same for all jobs that match; *count is how many changed. Kicking looks at dead jobs unless
+   `which` names a state. Removing refuses `which` NULL (DRAY_INVALID): an empty struct says all. */
 DRAY_API int dray_kick_all(struct dray *dray, const struct dray_list_options *which,
     uint64_t *count, struct dray_error *error);
 DRAY_API int dray_remove_all(struct dray *dray, const struct dray_list_options *which,

@@ -230,7 +230,9 @@ enum {
  *
  * Handing out counts the attempt, makes a token (counter + 1, this nonce) and records the lease
  * before the call returns. Order within a queue: lowest priority number, then the order of entering
- * ready. Queues are tried in the order given. A paused queue hands out nothing, but is swept.
+ * ready. Queues are tried in the order given. A paused queue hands out nothing, but is swept; a
+ * queue that is not asked for is left alone. A reserve that fails leaves nothing of its sweep
+ * behind, or says DRAY_UNKNOWN.
  *
  * The driver reports in call->next_ms, computed in the same step, after how many milliseconds a
  * look could find something by time alone (a delayed job falls due, a lease ends): 0 if more is

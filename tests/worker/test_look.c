@@ -171,7 +171,8 @@ static void test_changes_of_many(void **state)
     assert_string_equal(rig_state("later-1"), "delayed");
     assert_ok(dray_remove_all(rig, &(struct dray_list_options){.queue = "odd"}, &n, &rig_error));
     assert_int_equal(n, 100);
-    assert_ok(dray_remove_all(rig, NULL, &n, &rig_error));
+    assert_int_equal(dray_remove_all(rig, NULL, &n, &rig_error), DRAY_INVALID);
+    assert_ok(dray_remove_all(rig, &(struct dray_list_options){0}, &n, &rig_error));
     assert_int_equal(n, 106);
     assert_int_equal(dray_pause(rig, "a b", &rig_error), DRAY_INVALID);
     assert_int_equal(dray_pause(rig, NULL, &rig_error), DRAY_INVALID);
