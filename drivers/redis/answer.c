@@ -82,7 +82,7 @@ int32_t answer_strange(struct store *store, struct dray_call *call, int reads)
 
 int answer_is_noscript(const redisReply *reply)
 {
-    return reply->type == REDIS_REPLY_ERROR &&
+    return reply && reply->type == REDIS_REPLY_ERROR &&
            begins((struct dray_str){reply->str, reply->len}, "NOSCRIPT");
 }
 

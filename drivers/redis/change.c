@@ -25,7 +25,7 @@ int32_t people_change(void *self, struct dray_call *call, const struct dray_chan
     struct store *store = self;
     struct buffer *plan = &store->plan;
     redisReply *reply = NULL;
-    struct dray_str letters;
+    struct dray_str letters = {NULL, 0};
 
     link_begin(store, call);
     script_begin(store);
@@ -44,11 +44,13 @@ int32_t people_change(void *self, struct dray_call *call, const struct dray_chan
     if (code != DRAY_OK)
         return code;
     uint32_t wanted = change->what < DRAY_CHANGE_PAUSE ? change->nids : 1;
-    if (!script_said(reply, "change", 2) || !answer_str(reply, 1, &letters) ||
-        letters.len != wanted)
-        code = answer_strange(store, call, 0);
-    for (uint32_t i = 0; code == DRAY_OK && i < change->nids; i++)
+    if (!script_said(reply, "change", 2) || !answer_str(reply, 1, &letters) || !letters.data ||
+        letters.len != wanted) {
+        freeReplyObject(reply);
+        return answer_strange(store, call, 0);
+    }
+    for (uint32_t i = 0; i < change->nids; i++)
         change->answers[i] = code_of(letters.data[i]);
     freeReplyObject(reply);
-    return code;
+    return DRAY_OK;
 }

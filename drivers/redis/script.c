@@ -126,14 +126,17 @@ static int32_t call_once(
 int script_said(const redisReply *reply, const char *word, size_t elements)
 {
     struct dray_str said;
-    return answer_str(reply, 0, &said) && said.len == strlen(word) &&
+    return reply && answer_str(reply, 0, &said) && said.len == strlen(word) &&
            memcmp(said.data, word, (size_t)said.len) == 0 && reply->elements >= elements;
 }
 
 /* Registers the queues that an answer names by their numbers. */
 static int32_t register_queues(struct store *store, struct dray_call *call, const redisReply *list)
 {
-    int32_t code = list ? DRAY_OK : answer_strange(store, call, 1);
+    int32_t code = DRAY_OK;
+
+    if (!list)
+        return answer_strange(store, call, 1);
     for (size_t i = 0; code == DRAY_OK && i < list->elements; i++) {
         int64_t number;
         if (!answer_number(list, i, &number) || number < 0 || number >= store->nqueues)
@@ -150,6 +153,8 @@ static int32_t call_checked(
     int32_t code = call_once(store, call, which, reads, reply);
     if (code != DRAY_OK)
         return code;
+    if (!*reply)
+        return answer_strange(store, call, reads);
     if ((*reply)->type == REDIS_REPLY_ERROR)
         code = answer_is_noscript(*reply)
                    ? store->host->fail(call, DRAY_BUSY, 0,
