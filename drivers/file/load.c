@@ -154,8 +154,8 @@ static int32_t open_file(struct store *store, struct dray_call *call, int *fd, s
 
 int32_t load_all(struct store *store, struct dray_call *call)
 {
-    struct stat st;
-    int fd;
+    struct stat st = {0};
+    int fd = -1;
     int32_t code = open_file(store, call, &fd, &st);
 
     if (code == DRAY_OK && st.st_size == 0) {
@@ -199,8 +199,8 @@ static int32_t follow(struct store *store, struct dray_call *call)
 {
     uint64_t known = store->journal.id;
     struct header header;
-    struct stat st;
-    int fd;
+    struct stat st = {0};
+    int fd = -1;
     int32_t code = read_on(store, call);
 
     if (code != DRAY_OK)
