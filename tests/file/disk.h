@@ -69,7 +69,7 @@ void disk_forget(void);
 void disk_limit(uint64_t bytes);
 
 /* Sets what statfs says. */
-void disk_kind(uint32_t magic);
+void disk_kind(uint32_t kind);
 
 /* The log since the last call of disk_new or disk_load, borrowed. */
 const struct disk_log *disk_changes(void);

@@ -269,37 +269,38 @@ static void lines_are_moved(void **state)
     struct touched nothing = {.n = 0};
     static size_t order[2 * MOST_LINES];
     begin(is_long() ? 400 : 150);
-    for (size_t line = 0; line < nlines; line++) {
+    const size_t lines = nlines;
+    for (size_t line = 0; line < lines; line++) {
         size_t n = 0;
-        for (size_t i = 0; i < nlines; i++) {
+        for (size_t i = 0; i < lines; i++) {
             order[n++] = i;
             if (i == line)
                 order[n++] = i;
         }
         look_at_order("a doubled line", line, order, n, &nothing);
-        for (size_t i = 0; i < nlines; i++)
+        for (size_t i = 0; i < lines; i++)
             order[i] = i;
-        size_t with = (line * 7 + 1) % nlines;
+        size_t with = (line * 7 + 1) % lines;
         order[line] = with;
         order[with] = line;
         if (with != line)
-            look_at_order("a swapped line", line, order, nlines, &nothing);
+            look_at_order("a swapped line", line, order, lines, &nothing);
         struct touched touched = {.n = 0};
         touch(&touched, line);
-        touched.last_turn = line + 1 == nlines; /* that is a turn cut short */
+        touched.last_turn = line + 1 == lines; /* that is a turn cut short */
         n = 0;
-        for (size_t i = 0; i < nlines; i++) {
+        for (size_t i = 0; i < lines; i++) {
             if (i != line)
                 order[n++] = i;
         }
         look_at_order("a missing line", line, order, n, &touched);
     }
-    for (size_t i = 0; i < nlines; i++)
-        order[i] = order[i + nlines] = i;
-    look_at_order("all lines twice", 0, order, 2 * nlines, &nothing);
-    for (size_t i = 0; i < nlines; i++)
-        order[i] = nlines - 1 - i;
-    look_at_order("backwards", 0, order, nlines, &nothing);
+    for (size_t i = 0; i < lines; i++)
+        order[i] = order[i + lines] = i;
+    look_at_order("all lines twice", 0, order, 2 * lines, &nothing);
+    for (size_t i = 0; i < lines; i++)
+        order[i] = lines - 1 - i;
+    look_at_order("backwards", 0, order, lines, &nothing);
     end();
 }
 
