@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which thread runs what: callbacks one at a time (W5), one job on the caller's, inline calls. */
+#include "worker/rig.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static int open_memory(void **state)
+{
+    (void)state;
+    rig_open("memory", 1, NULL);
+    return 0;
+}
+
+static int open_real(void **state)
+{
+    (void)state;
+    rig_open("memory", 0, NULL);
+    return 0;
+}
+
+static int open_slow(void **state)
+{
+    (void)state;
+    rig_open("slow", 0, NULL);
+    return 0;
+}
+
+static void start(const struct dray_worker_options *options)
+{
+    struct dray_worker_options all = *options;
+    if (!all.callbacks.on_start)
+        all.callbacks = rig_callbacks();
+    assert_ok(dray_worker_start(rig, &all, &rig_error));
+}
+
+/* ---- callbacks ---- */
+
+/* W5: start first, stop last, each job's start before its end; all but the starts on one thread. */
+static void test_callbacks_come_in_order(void **state)
+{
+    static struct rig_event events[RIG_EVENTS];
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_on(
+        rig, "f", rig_fail, NULL, &(struct dray_handler_options){.max_attempts = 1}, &rig_error));
+    for (int i = 0; i < 100; i++)
+        rig_push_as(i % 4 ? "t" : "f", NULL, NULL);
+    struct dray_worker_options options = {
+        .callbacks = rig_callbacks(), .concurrency = 4, .flags = DRAY_WORK_UNTIL_EMPTY};
+    assert_ok(dray_work(rig, &options, NULL, &rig_error));
+    unsigned n = rig_events(events, RIG_EVENTS);
+    assert_int_equal(n, 202);
+    assert_int_equal(events[0].kind == SAW_START || events[0].kind == SAW_JOB_START, 1);
+    assert_int_equal(rig_saw(SAW_START), 1);
+    assert_int_equal(events[n - 1].kind, SAW_STOP);
+    uint64_t thread = events[n - 1].thread;
+    for (unsigned i = 0; i < n; i++) {
+        if (events[i].kind == SAW_JOB_START) {
+            assert_true(events[i].thread != thread);
+            continue;
+        }
+        assert_true(events[i].thread == thread);
+        if (events[i].kind != SAW_COMPLETE && events[i].kind != SAW_DEAD)
+            continue;
+        unsigned at = 0;
+        while (at < i &&
+               (events[at].kind != SAW_JOB_START || strcmp(events[at].id, events[i].id) != 0))
+            at++;
+        assert_true(at < i);
+    }
+}
+
+static _Atomic int busy, overlapped, called;
+static _Atomic int let_go;
+
+static void slow_callback(const struct dray_event *event, void *user)
+{
+    (void)event;
+    (void)user;
+    if (atomic_fetch_add(&busy, 1))
+        atomic_store(&overlapped, 1);
+    while (!atomic_load(&let_go))
+        rig_nap();
+    atomic_fetch_add(&called, 1);
+    atomic_fetch_sub(&busy, 1);
+}
+
+static void nothing(const struct dray_event *event, void *user)
+{
+    (void)event;
+    (void)user;
+}
+
+/* A worker does not run ahead of its callbacks for ever, and goes on when they have caught up. */
+static void test_a_crowd_of_events_is_waited_for(void **state)
+{
+    enum { N = 9000, LIMIT = 4096 };
+    (void)state;
+    atomic_store(&let_go, 0);
+    atomic_store(&called, 0);
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    for (int i = 0; i < N; i++)
+        rig_push_as("t", NULL, NULL);
+    struct dray_worker_options options = {
+        .concurrency = 2, .callbacks = {.on_start = nothing, .on_job_complete = slow_callback}};
+    start(&options);
+    WAIT_FOR(rig_runs() > LIMIT);
+    for (int i = 0; i < 300; i++) /* time in which a worker that ignores the crowd runs ahead */
+        rig_nap();
+    assert_in_range(rig_runs(), LIMIT + 1, LIMIT + 1500);
+    atomic_store(&let_go, 1);
+    WAIT_FOR(atomic_load(&called) == N);
+    assert_int_equal(atomic_load(&overlapped), 0);
+}
+
+static void dispatch_from_callback(const struct dray_event *event, void *user)
+{
+    _Atomic int *left = user;
+    struct dray_stats *stats = NULL;
+    if (dray_stats(event->dray, NULL, &stats, NULL) == DRAY_OK)
+        dray_stats_free(stats);
+    if (atomic_fetch_sub(left, 1) > 0)
+        dray_dispatch(event->dray, "t", NULL, NULL, NULL, NULL);
+}
+
+static void test_a_callback_may_dispatch(void **state)
+{
+    _Atomic int left = 50;
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    struct dray_worker_options options = {.concurrency = 2,
+        .callbacks = {
+            .on_start = nothing, .on_job_complete = dispatch_from_callback, .user = &left}};
+    start(&options);
+    rig_push_as("t", NULL, NULL);
+    WAIT_FOR(atomic_load(&left) == -1);
+    assert_int_equal(rig_runs(), 51);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+}
+
+/* ---- one at a time ---- */
+
+static void test_one_job_at_a_time(void **state)
+{
+    struct dray_work_report report;
+    struct dray_worker_options options = {.callbacks = rig_callbacks(), .concurrency = 4};
+    (void)state;
+    assert_int_equal(dray_work_one(rig, &options, &report, &rig_error), DRAY_EMPTY);
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_on(rig, "f", rig_fail, NULL,
+        &(struct dray_handler_options){.max_attempts = 2,
+            .backoff = {.strategy = DRAY_BACKOFF_FIXED, .base_ms = 1000, .jitter = -1}},
+        &rig_error));
+    rig_push("f", "a");
+    rig_push("t", "b");
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.processed, 1);
+    assert_int_equal(report.failed, 1);
+    assert_int_equal(rig_event(SAW_ERROR, 0).retry_in_ms, 1000);
+    assert_true(rig_event(SAW_ERROR, 0).thread == (uint64_t)pthread_self());
+    assert_string_equal(rig_state("b"), "ready");
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.succeeded, 1);
+    assert_int_equal(dray_work_one(rig, &options, &report, &rig_error), DRAY_EMPTY);
+    rig_advance(1000);
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.dead, 1);
+    assert_int_equal(dray_work_one(rig, &options, NULL, &rig_error), DRAY_EMPTY);
+    start(&(struct dray_worker_options){.concurrency = 1});
+    assert_int_equal(dray_work_one(rig, &options, NULL, &rig_error), DRAY_CONFLICT);
+}
+
+static void test_one_job_of_a_store_that_is_away(void **state)
+{
+    (void)state;
+    script_say(SCRIPT_RESERVE, DRAY_UNREACHABLE, 1, 0);
+    assert_int_equal(dray_work_one(rig, NULL, NULL, &rig_error), DRAY_UNREACHABLE);
+    assert_non_null(strstr(rig_error.text, "the script says"));
+}
+
+/* ---- inline calls ---- */
+
+static int add_one(void *arg)
+{
+    return ++*(int *)arg;
+}
+
+static int call_inside(struct dray_attempt *attempt, void *user)
+{
+    int result = 0;
+    int code = dray_run_inline(dray_attempt_dray(attempt), add_one, user, &result, NULL);
+    return code == DRAY_OK && result == *(int *)user ? DRAY_OK : DRAY_FAILED;
+}
+
+static void test_a_function_runs_on_an_executor(void **state)
+{
+    int n = 0, result = 0;
+    (void)state;
+    assert_int_equal(dray_run_inline(rig, add_one, &n, &result, &rig_error), DRAY_INVALID);
+    assert_ok(dray_on(rig, "t", call_inside, &n, NULL, &rig_error));
+    start(&(struct dray_worker_options){.concurrency = 2});
+    for (int i = 1; i <= 200; i++) {
+        assert_ok(dray_run_inline(rig, add_one, &n, &result, &rig_error));
+        assert_int_equal(result, i);
+    }
+    rig_push("t", "a");
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == 1);
+    assert_int_equal(n, 201);
+    assert_int_equal(dray_run_inline(rig, NULL, NULL, NULL, &rig_error), DRAY_INVALID);
+}
+
+static int meet(void *arg)
+{
+    _Atomic int *here = arg;
+    atomic_fetch_add(here, 1);
+    int64_t end = rig_real_ms() + 5000;
+    while (atomic_load(here) < 3 && rig_real_ms() < end)
+        rig_nap();
+    return atomic_load(here) >= 3;
+}
+
+static void *meet_main(void *arg)
+{
+    int met = 0;
+    dray_run_inline(rig, meet, arg, &met, NULL);
+    return (void *)(uintptr_t)met;
+}
+
+/* Calls that come together wake an executor each. */
+static void test_functions_run_side_by_side(void **state)
+{
+    (void)state;
+    start(&(struct dray_worker_options){.concurrency = 3});
+    for (int round = 0; round < 50; round++) {
+        _Atomic int here = 0;
+        pthread_t thread[3];
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, meet_main, &here), 0);
+        for (int i = 0; i < 3; i++) {
+            void *met = NULL;
+            pthread_join(thread[i], &met);
+            assert_non_null(met);
+        }
+    }
+}
+
+static void *call_main(void *arg)
+{
+    int n = 0;
+    *(int *)arg = dray_run_inline(rig, add_one, &n, NULL, NULL);
+    return NULL;
+}
+
+/* A call that no executor can take before the end is refused. */
+static void test_a_function_is_refused_at_the_end(void **state)
+{
+    pthread_t thread;
+    int code = -1;
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_deaf, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    start(&(struct dray_worker_options){.concurrency = 1, .shutdown_timeout_ms = 20});
+    WAIT_FOR(rig_inside() == 1);
+    assert_int_equal(pthread_create(&thread, NULL, call_main, &code), 0);
+    rig_wait_for_calls();
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+    pthread_join(thread, NULL);
+    assert_int_equal(code, DRAY_CLOSED);
+    rig_release();
+    WAIT_FOR(rig_abandoned() == 0);
+}
+
+#define WITH(open, test) cmocka_unit_test_setup_teardown(test, open, rig_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(open_real, test_callbacks_come_in_order),
+        WITH(open_real, test_a_crowd_of_events_is_waited_for),
+        WITH(open_slow, test_a_crowd_of_events_is_waited_for),
+        WITH(open_real, test_a_callback_may_dispatch),
+        WITH(open_memory, test_one_job_at_a_time),
+        WITH(open_slow, test_one_job_of_a_store_that_is_away),
+        WITH(open_real, test_a_function_runs_on_an_executor),
+        WITH(open_slow, test_a_function_runs_on_an_executor),
+        WITH(open_real, test_functions_run_side_by_side),
+        WITH(open_slow, test_functions_run_side_by_side),
+        WITH(open_real, test_a_function_is_refused_at_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
