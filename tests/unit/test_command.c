@@ -286,7 +286,7 @@ static void test_timeout(void **state)
     const char *const vector[] = {COMMAND_CHILD, "stubborn", file, NULL};
     struct command *command = make(0, vector);
     struct command_job one = job("{}");
-    one.timeout_ms = 1500;
+    one.timeout_ms = 4500; /* enough for two programs to start on a busy machine */
     one.grace_ms = 100;
     struct command_outcome outcome;
     int64_t start = now_ms();
@@ -295,8 +295,8 @@ static void test_timeout(void **state)
     command_free(command);
     assert_int_equal(outcome.verdict, COMMAND_FAILED);
     assert_true(outcome.timed_out);
-    assert_string_equal(outcome.error, "timed out after 1.5s: still here");
-    assert_true(took >= 1600 && took < 30000);
+    assert_string_equal(outcome.error, "timed out after 4.5s: still here");
+    assert_true(took >= 4600 && took < 30000);
 
     int pids[2] = {0};
     assert_true(read_pids(file, pids));
@@ -312,14 +312,14 @@ static void test_gentle_timeout(void **state)
     const char *const vector[] = {COMMAND_CHILD, "gentle", NULL};
     struct command *command = make(0, vector);
     struct command_job one = job("{}");
-    one.timeout_ms = 1000;
+    one.timeout_ms = 3000; /* enough for it to get ready */
     struct command_outcome outcome;
     int64_t start = now_ms();
     command_run(command, &one, &outcome);
     command_free(command);
     assert_true(now_ms() - start < 30000); /* the grace time was not waited for */
     assert_int_equal(outcome.verdict, COMMAND_FAILED);
-    assert_string_equal(outcome.error, "timed out after 1s: ready");
+    assert_string_equal(outcome.error, "timed out after 3s: ready");
 }
 
 struct cancel {
