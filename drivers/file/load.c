@@ -55,7 +55,7 @@ static void report(struct store *store, const struct damage *before)
     if (damage->records == before->records)
         return;
     store->host->log(store->host, DRAY_LOG_WARN,
-        "%s: %llu damaged or missing records are set aside, the first at byte %lld; see `dray "
+        "%s: %llu damaged or missing records are set aside, the first at byte %lld; `dray "
         "fsck` lists them",
         store->path, (unsigned long long)damage->records, (long long)damage->first);
 }

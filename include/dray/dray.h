@@ -27,6 +27,7 @@
 #include "dray/clock.h"
 #include "dray/error.h"
 #include "dray/export.h"
+#include "dray/tend.h"
 #include "dray/version.h"
 
 #include <stddef.h>
@@ -527,6 +528,28 @@ DRAY_API int dray_sweep(
 
 /* Sets the totals to zero; `queue` NULL: of all queues. */
 DRAY_API int dray_reset_totals(struct dray *dray, const char *queue, struct dray_error *error);
+
+/* What dray_tend did. Zeros where the driver does not count. */
+struct dray_tend_report {
+    uint64_t records; /* looked at */
+    uint64_t damaged; /* found */
+    uint64_t repaired;
+    uint64_t bytes_before, bytes_after; /* size of the store */
+};
+
+/* Receives one finding, a line without a newline; it is valid during the call. Called on the thread
+   of dray_tend while that has the store to itself: it may not call into the instance. */
+typedef void (*dray_note_fn)(const char *line, void *user);
+
+/*
+ * Looks after the store: `what` is DRAY_TEND_CHECK, DRAY_TEND_REPAIR or DRAY_TEND_COMPACT. Whatever
+ * else uses the instance waits meanwhile, a worker included, which may lose its leases. `report`
+ * and `note` may be NULL. DRAY_OK also if damage was found: see `report`, which is filled in on
+ * errors too, as far as it went. DRAY_UNSUPPORTED if the driver has no such care; DRAY_CORRUPT if
+ * the damage is beyond it; DRAY_BUSY if others hold the store for ten minutes.
+ */
+DRAY_API int dray_tend(struct dray *dray, uint32_t what, struct dray_tend_report *report,
+    dray_note_fn note, void *user, struct dray_error *error);
 
 /* ------------------------------------------------------------------------------------------- */
 /* Configuration and drivers, for tools                                                        */

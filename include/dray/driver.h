@@ -42,6 +42,7 @@
 
 #include "dray/error.h"
 #include "dray/export.h"
+#include "dray/tend.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -347,17 +348,10 @@ struct dray_stats_row {
     int64_t oldest_ready_ms;  /* wall clock: creation of the job next in turn; 0: none or unknown */
 };
 
-/* What tend does. */
-enum {
-    DRAY_TEND_CHECK = 1,  /* read everything, change nothing */
-    DRAY_TEND_REPAIR = 2, /* set damage aside, make the rest whole */
-    DRAY_TEND_COMPACT = 3 /* give back space */
-};
-
 /* What tend found. Each finding also goes to call->note as one line. */
 struct dray_tend {
     uint32_t size;
-    uint32_t what;
+    uint32_t what;    /* a DRAY_TEND_ of dray/tend.h */
     uint64_t records; /* looked at */
     uint64_t damaged;
     uint64_t repaired;
