@@ -22,6 +22,8 @@ static const struct verb *const verbs[] = {
     &verb_resume,
     &verb_purge,
     &verb_sweep,
+    &verb_fsck,
+    &verb_compact,
     &verb_config,
     &verb_check,
     &verb_doctor,
@@ -37,7 +39,7 @@ static const struct verb *const verbs[] = {
 
 /* Words that later versions will know. */
 static const char *const planned[] = {
-    "move", "fsck", "compact", "export", "import", "cron", "cron list", "cron next", "cron run"};
+    "move", "export", "import", "cron", "cron list", "cron next", "cron run"};
 
 void verb_each(void (*each)(const struct verb *verb, void *user), void *user)
 {

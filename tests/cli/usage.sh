@@ -3,7 +3,7 @@
 # The words of the command line, and the exit status of every kind of bad input.
 . "$(dirname "$0")/lib.sh"
 
-verbs='push work status list show why retry cancel delete pause resume purge sweep config check doctor health drivers'
+verbs='push work status list show why retry cancel delete pause resume purge sweep fsck compact config check doctor health drivers'
 
 test_help() {
     run 0 -h
@@ -57,13 +57,13 @@ test_wrong_words() {
 }
 
 test_later_verbs() {
-    for verb in 'move --from a' fsck compact export import 'cron list' cron:next; do
+    for verb in 'move --from a' export import 'cron list' cron:next; do
         run 2 $verb
         has "$err" 'not in this version'
         one_line "$err"
     done
     run 0 -h
-    has_not "$out" fsck
+    has_not "$out" export
 }
 
 test_global_options_stand_anywhere() {
