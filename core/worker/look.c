@@ -98,6 +98,7 @@ uint32_t worker_ask(struct worker *w, struct batch *b, uint32_t room)
         return 0;
     uint64_t nonce = w->replay_nonce ? w->replay_nonce : fresh_nonce();
     if (!nonce) {
+        w->sweep = 0; /* no randomness, no look: the next one is due in a second */
         list_move(&w->spare, &b->spare);
         return 0;
     }

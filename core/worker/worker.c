@@ -64,6 +64,7 @@ void worker_begin_stop(struct worker *w)
     w->ends_at_ms = time_after(now, patience);
     w->cancel_at_ms = time_after(now, patience - grace);
     atomic_store(&w->stopping, 1);
+    w->sweep = 0; /* nobody asks for it any more, and the keeper would insist */
     release_unstarted(w);
     pthread_cond_broadcast(&w->work);
     pthread_cond_broadcast(&w->pause);

@@ -39,7 +39,7 @@ struct note {
 struct fate {
     int pushed, acking, present, handed_again;
     uint64_t acked; /* counter of the token, or 0 */
-    uint64_t settled[8], handed[16];
+    uint64_t settled[256], handed[256];
     int nsettled, nhanded;
 };
 
@@ -224,13 +224,13 @@ static void read_note(const struct note *line)
     case HANDED:
         for (int i = 0; i < fate->nhanded; i++)
             assert_true(fate->handed[i] != line->counter); /* F1: one token, one owner */
-        assert_true(fate->nhanded < 16);
+        assert_true(fate->nhanded < 256);
         fate->handed[fate->nhanded++] = line->counter;
         break;
     default:
         for (int i = 0; i < fate->nsettled; i++)
             assert_true(fate->settled[i] != line->counter); /* accepted once */
-        assert_true(fate->nsettled < 8);
+        assert_true(fate->nsettled < 256);
         fate->settled[fate->nsettled++] = line->counter;
         if (line->what == ACKED)
             fate->acked = line->counter;
