@@ -1,52 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/lock.h"
 
+#include "common/gate.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Layout of the lock file. */
 #define TROUBLES_AT 0
 #define BELL_AT 8
-
-/*
- * Gates are never freed and shared by what hashes alike: a collision costs a little waiting, and
- * there is nothing to count or to leak. No thread ever holds two.
- */
-#define NGATES 64
-#define GATE_LOOK_MS 50
-
-struct gate {
-    pthread_mutex_t mutex;
-    pthread_cond_t opened;
-    int taken;
-};
-
-static struct gate gates[NGATES];
-static pthread_once_t gates_once = PTHREAD_ONCE_INIT;
-
-static void init_gates(void)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    for (int i = 0; i < NGATES; i++) {
-        pthread_mutex_init(&gates[i].mutex, NULL);
-        pthread_cond_init(&gates[i].opened, &attr);
-    }
-    pthread_condattr_destroy(&attr);
-}
-
-int64_t lock_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int32_t open_file(struct lock *lock, int *sys)
 {
@@ -67,13 +32,12 @@ static int32_t open_file(struct lock *lock, int *sys)
     if (lock->fd >= 0)
         close(lock->fd);
     lock->fd = fd;
-    lock->gate = &gates[((uint64_t)st.st_dev * 31 + (uint64_t)st.st_ino) % NGATES];
+    lock->gate = gate_of(st.st_dev, st.st_ino);
     return DRAY_OK;
 }
 
 int32_t lock_open(struct lock *lock, char *path, int *sys)
 {
-    pthread_once(&gates_once, init_gates);
     lock->path = path;
     lock->fd = -1;
     return open_file(lock, sys);
@@ -87,31 +51,6 @@ void lock_close(struct lock *lock)
     lock->fd = -1;
 }
 
-static int gate_enter(struct gate *gate, int64_t deadline_ms)
-{
-    pthread_mutex_lock(&gate->mutex);
-    while (gate->taken) {
-        int64_t now = lock_clock_ms();
-        if (now >= deadline_ms)
-            break;
-        int64_t until = deadline_ms - now > GATE_LOOK_MS ? now + GATE_LOOK_MS : deadline_ms;
-        struct timespec at = {(time_t)(until / 1000), (long)(until % 1000 * 1000000)};
-        pthread_cond_timedwait(&gate->opened, &gate->mutex, &at);
-    }
-    int entered = !gate->taken;
-    gate->taken = 1;
-    pthread_mutex_unlock(&gate->mutex);
-    return entered;
-}
-
-static void gate_leave(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->mutex);
-    gate->taken = 0;
-    pthread_cond_signal(&gate->opened);
-    pthread_mutex_unlock(&gate->mutex);
-}
-
 /* Somebody may have removed the file: then a newcomer locks another one, and we must follow. */
 static int is_current(const struct lock *lock)
 {
@@ -120,20 +59,17 @@ static int is_current(const struct lock *lock)
            ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
-/* flock by polling, as nothing in the kernel waits for a file lock with a deadline. Short naps at
-   first: a holder is usually one fsync away from done. */
+/* flock by polling, as nothing in the kernel waits for a file lock with a deadline. */
 static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
 {
-    long nap_ns = 30000;
+    long nap_ns = 0;
     while (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
         *sys = errno;
         if (*sys != EWOULDBLOCK && *sys != EINTR)
             return DRAY_IO;
-        if (lock_clock_ms() >= deadline_ms)
+        if (gate_clock_ms() >= deadline_ms)
             return DRAY_BUSY;
-        nanosleep(&(struct timespec){0, nap_ns}, NULL);
-        if (nap_ns < 2000000)
-            nap_ns += nap_ns / 2;
+        gate_nap(&nap_ns);
     }
     return DRAY_OK;
 }

@@ -21,15 +21,12 @@ struct lock {
     struct gate *gate;
 };
 
-/* Real monotonic time, for budgets alone. */
-int64_t lock_clock_ms(void);
-
 /* Opens or creates the file. Sets *sys to the errno behind DRAY_DENIED or DRAY_IO; explains
    nothing. */
 int32_t lock_open(struct lock *lock, char *path, int *sys);
 void lock_close(struct lock *lock);
 
-/* Takes the lock. DRAY_BUSY after the deadline (lock_clock_ms), DRAY_IO; explains nothing. */
+/* Takes the lock. DRAY_BUSY after the deadline (gate_clock_ms), DRAY_IO; explains nothing. */
 int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys);
 void lock_give(struct lock *lock);
 

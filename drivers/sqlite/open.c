@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/open.h"
+#include "common/gate.h"
 
 #include "sqlite/place.h"
 #include "sqlite/queue.h"
@@ -13,7 +14,7 @@
 static int on_busy(void *arg, int tries)
 {
     const struct store *store = arg;
-    if (lock_clock_ms() >= store->deadline_ms)
+    if (gate_clock_ms() >= store->deadline_ms)
         return 0;
     sqlite3_sleep(tries < 10 ? 1 : 5);
     return 1;
@@ -23,7 +24,7 @@ static int on_busy(void *arg, int tries)
 static int on_progress(void *arg)
 {
     const struct store *store = arg;
-    return lock_clock_ms() >= store->deadline_ms;
+    return gate_clock_ms() >= store->deadline_ms;
 }
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
@@ -162,9 +163,9 @@ static int32_t open_spare(struct store *store, struct dray_call *call)
 static int32_t settle_in_spare(struct store *store, struct dray_call *call, int fresh)
 {
     int32_t code = settle_down(store, call, fresh);
-    if (code == DRAY_FULL && !fresh && spare_drop(&store->spare, lock_clock_ms()))
+    if (code == DRAY_FULL && !fresh && spare_drop(&store->spare, gate_clock_ms()))
         code = settle_down(store, call, fresh);
-    if (code == DRAY_OK && !spare_is_there(&store->spare, lock_clock_ms()))
+    if (code == DRAY_OK && !spare_is_there(&store->spare, gate_clock_ms()))
         store->host->log(store->host, DRAY_LOG_WARN,
             "%s: no room for the spare file, pushes are refused until there is", store->spare.path);
     return code;
@@ -242,7 +243,7 @@ static void free_paths(struct store *store)
 static void last_checkpoint(struct store *store)
 {
     int sys;
-    store->deadline_ms = lock_clock_ms() + CLOSE_BUDGET_MS;
+    store->deadline_ms = gate_clock_ms() + CLOSE_BUDGET_MS;
     if (store->poisoned || lock_take(&store->lock, store->deadline_ms, &sys) != DRAY_OK)
         return;
     store->deadline_ms = 0; /* no waiting for readers */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/turn.h"
 
+#include "common/gate.h"
+
 #include "sqlite/parts.h"
 #include "sqlite/txn.h"
 
@@ -74,7 +76,7 @@ static int32_t run_once(
     if (code != DRAY_OK)
         return code;
     if (turn->npush && has_room)
-        has_room = spare_is_there(&store->spare, lock_clock_ms());
+        has_room = spare_is_there(&store->spare, gate_clock_ms());
     code = run_parts(store, call, turn, has_room);
     return txn_end(store, call, code);
 }
@@ -85,7 +87,7 @@ static int32_t run_in_spare(struct store *store, struct dray_call *call, struct 
     int32_t code = txn_lock(store, call);
     if (code != DRAY_OK)
         return code;
-    spare_drop(&store->spare, lock_clock_ms());
+    spare_drop(&store->spare, gate_clock_ms());
     txn_unlock(store);
     store->host->log(store->host, DRAY_LOG_ERROR,
         "%s: the disk is full; pushes are refused until there is room", store->path);

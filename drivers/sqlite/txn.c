@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/txn.h"
 
+#include "common/gate.h"
+
 #include "sqlite/queue.h"
 
 #include <errno.h>
@@ -11,7 +13,7 @@
 
 void txn_start_budget(struct store *store, const struct dray_call *call)
 {
-    store->deadline_ms = time_add(lock_clock_ms(), call->budget_ms);
+    store->deadline_ms = time_add(gate_clock_ms(), call->budget_ms);
 }
 
 int32_t txn_lock(struct store *store, struct dray_call *call)
@@ -48,7 +50,7 @@ int32_t txn_checkpoint(struct store *store, struct dray_call *call, int mode)
     int rc = sqlite3_wal_checkpoint_v2(store->db, "main", mode, &left, &done);
     /* SQLite does not ask the busy handler here. No other checkpoint can be under way, but a reader
        that found the log's index gone, after a crash, locks everything while it makes it anew. */
-    while ((rc & 0xff) == SQLITE_BUSY && lock_clock_ms() < store->deadline_ms) {
+    while ((rc & 0xff) == SQLITE_BUSY && gate_clock_ms() < store->deadline_ms) {
         sqlite3_sleep(1);
         rc = sqlite3_wal_checkpoint_v2(store->db, "main", mode, &left, &done);
     }
@@ -234,7 +236,7 @@ int32_t txn_commit(struct store *store, struct dray_call *call)
         return fail_commit(store, call, rc);
     if (store->ring)
         lock_touch(&store->lock);
-    trim_log(store, call, !spare_is_there(&store->spare, lock_clock_ms()));
+    trim_log(store, call, !spare_is_there(&store->spare, gate_clock_ms()));
     txn_unlock(store);
     return DRAY_OK;
 }
