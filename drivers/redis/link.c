@@ -202,10 +202,13 @@ static int32_t no_answer(struct store *store, struct dray_call *call, int result
 static int32_t ask(struct store *store, struct dray_call *call, redisContext *context,
     const struct request *request, redisReply **reply)
 {
+    char *data = NULL;
     *reply = NULL;
-    if (redisAppendCommandArgv(context, request->n, request->words, request->lens) != REDIS_OK)
+    long long len = redisFormatCommandArgv(&data, request->n, request->words, request->lens);
+    if (len < 0)
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
-    int result = wait_answer(context, store->link.deadline_ms, reply);
+    int result = wait_answer(context, data, (size_t)len, store->link.deadline_ms, reply);
+    redisFreeCommand(data);
     return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, request->reads);
 }
 

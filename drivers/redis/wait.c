@@ -34,22 +34,26 @@ int wait_connected(redisContext *context, int64_t deadline_ms)
     return sys;
 }
 
-static int send_all(redisContext *context, int64_t deadline_ms)
+/* Not hiredis's own writing: a peer that has gone would end the program by SIGPIPE. */
+static int send_all(const redisContext *context, const char *data, size_t len, int64_t deadline_ms)
 {
-    int done = 0, left = 0;
-    while (!done) {
-        if (redisBufferWrite(context, &done) != REDIS_OK)
-            return left ? WAIT_LOST : WAIT_UNSENT;
-        left = 1;
-        if (!done && !wait_for(context->fd, POLLOUT, deadline_ms))
-            return WAIT_TIME;
+    size_t sent = 0;
+    while (sent < len) {
+        ssize_t n = send(context->fd, data + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0)
+            sent += (size_t)n;
+        else if (errno != EAGAIN && errno != EINTR)
+            return sent ? WAIT_LOST : WAIT_UNSENT;
+        if (sent < len && !wait_for(context->fd, POLLOUT, deadline_ms))
+            return sent ? WAIT_TIME : WAIT_UNSENT;
     }
     return WAIT_OK;
 }
 
-int wait_answer(redisContext *context, int64_t deadline_ms, redisReply **reply)
+int wait_answer(
+    redisContext *context, const char *data, size_t len, int64_t deadline_ms, redisReply **reply)
 {
-    int result = send_all(context, deadline_ms);
+    int result = send_all(context, data, len, deadline_ms);
     *reply = NULL;
     while (result == WAIT_OK) {
         void *got = NULL;

@@ -17,8 +17,9 @@ enum {
 /* Waits until a connection that has been begun stands; 0, or an errno. */
 int wait_connected(redisContext *context, int64_t deadline_ms);
 
-/* Sends what redisAppendCommandArgv has queued, and waits for one answer. */
-int wait_answer(redisContext *context, int64_t deadline_ms, redisReply **reply);
+/* Sends a request and waits for one answer. */
+int wait_answer(
+    redisContext *context, const char *data, size_t len, int64_t deadline_ms, redisReply **reply);
 
 /* Nonzero if a connection on which nothing is expected has ended or says something. */
 int wait_is_dead(const redisContext *context);
