@@ -194,7 +194,7 @@ static const char *host_text(const struct dray_host *host, const char *option, u
     return strcmp(option, "connection.path") == 0 ? rig->path : NULL;
 }
 
-static struct rig *rig_of(struct dray_call *call)
+struct rig *rig_of(struct dray_call *call)
 {
     return (struct rig *)(void *)((char *)call - offsetof(struct rig, call));
 }
@@ -232,11 +232,11 @@ static const struct dray_driver *load(void)
 
 /* ---- calls ---- */
 
-static struct dray_call *begin(struct rig *rig)
+struct dray_call *rig_call(struct rig *rig)
 {
     rig->error = (struct dray_error)DRAY_ERROR_INIT;
     rig->call = (struct dray_call){.size = sizeof(rig->call),
-        .budget_ms = 1000,
+        .budget_ms = rig->budget_ms ? rig->budget_ms : 1000,
         .error = &rig->error,
         .job = see_job,
         .stats = see_stats,
@@ -263,7 +263,7 @@ int32_t rig_open(struct rig *rig, const char *path, int port)
     rig->driver = load();
     rig->self = calloc(1, rig->driver->instance_size);
     assert_non_null(rig->self);
-    return rig->driver->open(rig->self, begin(rig), &rig->host);
+    return rig->driver->open(rig->self, rig_call(rig), &rig->host);
 }
 
 void rig_close(struct rig *rig)
@@ -293,7 +293,7 @@ int32_t rig_push(struct rig *rig, const char *id, uint32_t flags)
         .jobs = jobs,
         .answers = &answer,
         .njobs = 1};
-    int32_t code = rig->driver->push(rig->self, begin(rig), &group);
+    int32_t code = rig->driver->push(rig->self, rig_call(rig), &group);
     return code == DRAY_OK ? answer : code;
 }
 
@@ -312,7 +312,7 @@ int32_t rig_reserve(struct rig *rig, uint32_t max, uint32_t flags, uint64_t nonc
         .keep_dead_ms = UINT64_MAX,
         .keep_max = UINT64_MAX};
     rig->nshown = 0;
-    return rig->driver->reserve(rig->self, begin(rig), &want);
+    return rig->driver->reserve(rig->self, rig_call(rig), &want);
 }
 
 int32_t rig_ack(struct rig *rig, uint32_t shown)
@@ -325,14 +325,14 @@ int32_t rig_ack(struct rig *rig, uint32_t shown)
         .token = rig->shown[shown].token};
     const struct dray_lease *leases[] = {&lease};
     int32_t answer = DRAY_OK;
-    int32_t code = rig->driver->ack(rig->self, begin(rig), leases, &answer, 1);
+    int32_t code = rig->driver->ack(rig->self, rig_call(rig), leases, &answer, 1);
     return code == DRAY_OK ? answer : code;
 }
 
 int64_t rig_live(struct rig *rig)
 {
     struct dray_str queue = str("q");
-    struct dray_call *call = begin(rig);
+    struct dray_call *call = rig_call(rig);
     int32_t code = rig->driver->stats(rig->self, call, &queue, 1);
     return code == DRAY_OK ? (int64_t)call->next_ms : -1;
 }

@@ -35,6 +35,8 @@ struct rig {
     void *self;
     const char *path; /* of a socket, or NULL: 127.0.0.1 at `port` */
     int port;
+    uint32_t budget_ms; /* of each call; 0: a second */
+    void *user;         /* for a test's own sinks */
     uint64_t nonce;
     uint32_t nshown;
     struct {
@@ -49,6 +51,10 @@ int32_t rig_open(struct rig *rig, const char *path, int port);
 void rig_close(struct rig *rig);
 
 int32_t rig_push(struct rig *rig, const char *id, uint32_t flags);
+/* A call that begins now, with the sinks that fill in `shown`. */
+struct dray_call *rig_call(struct rig *rig);
+struct rig *rig_of(struct dray_call *call);
+
 /* Up to `max` of the queue "q" into `shown`. */
 int32_t rig_reserve(struct rig *rig, uint32_t max, uint32_t flags, uint64_t nonce);
 int32_t rig_ack(struct rig *rig, uint32_t shown);
