@@ -132,6 +132,7 @@ static void look_failed(struct worker *w, struct batch *b)
     if (wait > RETRY_LOOK_MOST_MS)
         wait = RETRY_LOOK_MOST_MS;
     w->failed_looks++;
+    w->away_for_room |= b->reserve.max > 0;
     w->retry_look_ms = real_ms() + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
     if (code == DRAY_UNKNOWN) {
         /* As many as may have been handed out: what a repeat leaves behind waits for its lease. */
@@ -156,15 +157,25 @@ static void look_failed(struct worker *w, struct batch *b)
     }
 }
 
-static void look_succeeded(struct worker *w, struct batch *b)
+/* A sweep alone may have nothing to write, and so succeed on a store that hands out no job (a full
+   disk): only a look of the kind that failed proves that the store is back. */
+static void store_answers(struct worker *w, const struct batch *b)
 {
-    if (w->reported_away)
-        log_line(&w->dray->log, DRAY_LOG_WARN, "the store answers again");
     w->failed_looks = 0;
-    w->reported_away = 0;
-    w->last_error[0] = 0;
     if (b->reserve.max)
         w->replay_nonce = w->replay_want = 0;
+    else if (w->away_for_room)
+        return;
+    if (w->reported_away)
+        log_line(&w->dray->log, DRAY_LOG_WARN, "the store answers again");
+    w->away_for_room = 0;
+    w->reported_away = 0;
+    w->last_error[0] = 0;
+}
+
+static void look_succeeded(struct worker *w, struct batch *b)
+{
+    store_answers(w, b);
     int64_t now = b->before_ms;
     uint64_t next = b->call.next_ms;
     int known = next != DRAY_NEXT_UNKNOWN;

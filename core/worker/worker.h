@@ -134,6 +134,7 @@ struct worker {
     uint32_t replay_want;         /* how many it asked for */
     int crowded;                  /* looks were put off until callbacks have caught up */
     int reported_away;            /* on_error has told that the store is away */
+    int away_for_room;            /* a look for jobs has failed since the last that did not */
     int check_empty;              /* an executor found nothing: is there anything left at all? */
     _Atomic uint32_t mean_us_x16; /* moving mean of handler times, in sixteenths of a microsecond */
 

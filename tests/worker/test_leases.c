@@ -2,6 +2,7 @@
 /* Leases, time-outs and the store's answers to outcomes (W1, W2, U2, F2, R4, T11, T15). */
 #include "worker/rig.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -436,6 +437,44 @@ static void test_a_store_comes_back(void **state)
     comes_back();
 }
 
+static _Atomic int let_go;
+
+static int stay_until_let_go(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&let_go))
+        rig_nap();
+    return 0;
+}
+
+static void *occupy(void *arg)
+{
+    (void)arg;
+    assert_ok(dray_run_inline(rig, stay_until_let_go, NULL, NULL, &rig_error));
+    return NULL;
+}
+
+/* A store that still sweeps but hands out nothing, as on a full disk, is away all the same. */
+static void test_a_sweep_alone_does_not_bring_it_back(void **state)
+{
+    struct dray_worker_state glance;
+    pthread_t thread;
+    (void)state;
+    atomic_store(&let_go, 0);
+    script_say(SCRIPT_RESERVE, DRAY_FULL, -1, 0);
+    start(1);
+    WAIT_FOR(rig_saw(SAW_TROUBLE) == 1);
+    assert_int_equal(pthread_create(&thread, NULL, occupy, NULL), 0);
+    WAIT_FOR(script_turns() >= script_count(SCRIPT_RESERVE) + 2); /* nobody has room: sweeps */
+    unsigned before = script_count(SCRIPT_RESERVE);
+    atomic_store(&let_go, 1);
+    pthread_join(thread, NULL);
+    WAIT_FOR(script_count(SCRIPT_RESERVE) >= before + 3);
+    assert_int_equal(rig_saw(SAW_TROUBLE), 1);
+    dray_worker_state(rig, &glance);
+    assert_non_null(strstr(glance.last_error, "the script says"));
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -485,6 +524,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lost_reserve_is_repeated, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_a_store_comes_back, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_a_store_comes_back, open_shared, rig_close),
+        cmocka_unit_test_setup_teardown(
+            test_a_sweep_alone_does_not_bring_it_back, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_a_store_comes_back, open_quick, rig_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
