@@ -98,7 +98,7 @@ struct dray_attempt {
     /* The outcome on its way. */
     int unsure;          /* an earlier try may have landed */
     int64_t next_try_ms; /* real time */
-    int64_t give_up_ms;  /* real time */
+    int64_t give_up_ms;  /* clock: the lease is over for ten seconds */
     uint32_t tries;
 
     char *overflow; /* malloced text that did not fit */

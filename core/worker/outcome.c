@@ -117,10 +117,10 @@ static void lost(struct worker *w, struct dray_attempt *a, int code, const char 
 static void try_later(
     struct worker *w, struct dray_attempt *a, int32_t answer, const struct dray_error *error)
 {
-    int64_t now = real_ms();
+    int64_t now = clock_mono_ms(w->dray->clock);
     if (a->tries == 0) {
-        int64_t left = a->deadline_ms - clock_mono_ms(w->dray->clock);
-        a->give_up_ms = now + (left > 0 ? left : 0) + GIVE_UP_AFTER_LEASE_MS;
+        int64_t from = a->deadline_ms > now ? a->deadline_ms : now;
+        a->give_up_ms = time_after(from, GIVE_UP_AFTER_LEASE_MS);
     }
     if (answer == DRAY_UNKNOWN)
         a->unsure = 1;
@@ -132,7 +132,7 @@ static void try_later(
     if (wait > RETRY_MOST_MS)
         wait = RETRY_MOST_MS;
     a->tries++;
-    a->next_try_ms = now + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
+    a->next_try_ms = real_ms() + (int64_t)((double)wait * (0.5 + 0.5 * random_unit()));
     list_add(&w->dray->inbox.later, a);
     keeper_nudge(w);
 }

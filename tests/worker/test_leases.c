@@ -350,6 +350,51 @@ static void test_a_refused_outcome_is_lost(void **state)
     assert_int_equal(rig_saw(SAW_COMPLETE), 0);
 }
 
+static unsigned tries_since(unsigned before)
+{
+    return script_count(SCRIPT_SETTLE) - before;
+}
+
+/* U2: without a definite answer it is kept for ten seconds more than its lease of thirty, and then
+   reported: once, and by on_error alone. */
+static void given_up(int32_t code)
+{
+    struct dray_worker_state glance;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    script_say(SCRIPT_SETTLE, code, -1, 0);
+    rig_push("t", "a");
+    start(1);
+    WAIT_FOR(script_count(SCRIPT_SETTLE) >= 2);
+    script_say(SCRIPT_RESERVE, DRAY_UNREACHABLE, -1, 0); /* nobody else takes the job over */
+    rig_advance(39999);
+    unsigned before = script_count(SCRIPT_SETTLE);
+    WAIT_FOR(tries_since(before) >= 2); /* one of them has seen the new time */
+    dray_worker_state(rig, &glance);
+    assert_int_equal(glance.lost, 0);
+    assert_int_equal(rig_saw_job(SAW_TROUBLE, "a"), 0);
+    rig_advance(1);
+    WAIT_FOR(rig_saw_job(SAW_TROUBLE, "a") == 1);
+    dray_worker_state(rig, &glance);
+    assert_int_equal(glance.lost, 1);
+    before = script_count(SCRIPT_SETTLE);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+    assert_int_equal(tries_since(before), 0);
+    assert_int_equal(rig_saw(SAW_COMPLETE), 0);
+    assert_int_equal(rig_saw_job(SAW_TROUBLE, "a"), 1);
+}
+
+static void test_an_unknown_outcome_is_given_up(void **state)
+{
+    (void)state;
+    given_up(DRAY_UNKNOWN);
+}
+
+static void test_an_outcome_without_a_store_is_given_up(void **state)
+{
+    (void)state;
+    given_up(DRAY_UNREACHABLE);
+}
+
 /* A driver that does not bury cancelled jobs must not keep its worker busy for ever. */
 static void test_cancelled_for_ever_is_lost(void **state)
 {
@@ -516,6 +561,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_stale_after_unknown_is_written, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_a_refused_outcome_is_lost, open_scripted, rig_close),
+        cmocka_unit_test_setup_teardown(
+            test_an_unknown_outcome_is_given_up, open_scripted, rig_close),
+        cmocka_unit_test_setup_teardown(
+            test_an_outcome_without_a_store_is_given_up, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_cancelled_for_ever_is_lost, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(
             test_a_poisoned_store_stops_the_worker, open_scripted, rig_close),
