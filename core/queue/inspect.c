@@ -13,6 +13,14 @@
 
 static const char *const state_names[] = {"", "ready", "delayed", "active", "dead", "done"};
 
+uint32_t state_by_name(const char *name)
+{
+    uint32_t state = DRAY_STATE_DONE;
+    while (state > 0 && (!name || strcmp(name, state_names[state]) != 0))
+        state--;
+    return state;
+}
+
 /* ---- a job of our own ---- */
 
 struct stored {
@@ -58,6 +66,7 @@ static struct stored *stored_new(const struct dray *dray, const struct dray_job 
     info->priority = job->priority;
     info->attempts = job->attempts;
     info->releases = job->releases;
+    info->fence = job->token.counter;
     info->max_attempts = job->max_attempts;
     info->cancelled = (job->flags & DRAY_JOB_CANCELLED) != 0;
     info->timeout_ms = job->timeout_ms;

@@ -420,6 +420,7 @@ struct dray_job_info {
     int64_t created_ms, run_at_ms;
     int64_t lease_until_ms; /* of an active job; if it has ended: when the job was looked at */
     int64_t ended_ms;
+    uint64_t fence; /* dray_attempt_fence of its last delivery */
 };
 
 /* Which jobs. Zero members do not restrict. */
@@ -528,6 +529,23 @@ DRAY_API int dray_sweep(
 
 /* Sets the totals to zero; `queue` NULL: of all queues. */
 DRAY_API int dray_reset_totals(struct dray *dray, const char *queue, struct dray_error *error);
+
+enum {
+    DRAY_RESTORE_CHECK = 1 /* say what is wrong with the jobs, store nothing */
+};
+
+/*
+ * Takes in jobs as dray_list and dray_get show them, from another store or from before a loss, with
+ * all that they have lived through: state, attempts, releases, fence, error, result, progress,
+ * times. An active job arrives as ready, its attempt counted. All of one queue, all or none; totals
+ * do not count them. What has no meaning here (owner, lease) is ignored; created_ms 0 is now.
+ * DRAY_OK also for jobs that are there already: `out`, NULL or `n` places as in
+ * dray_dispatch_batch, says DRAY_EXISTS for them. DRAY_CONFLICT (that id with other content) and
+ * DRAY_DUPLICATE (its unique key is held) refuse all, and `out` names the offenders.
+ * DRAY_UNSUPPORTED on sync, and where the driver cannot keep what a job has.
+ */
+DRAY_API int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n,
+    uint32_t flags, struct dray_dispatched *out, struct dray_error *error);
 
 /* What dray_tend did. Zeros where the driver does not count. */
 struct dray_tend_report {

@@ -389,7 +389,7 @@ static void make_bare(struct dray_driver *driver)
     driver->list = NULL;
     driver->stats = NULL;
     driver->max_push = driver->max_batch = 1;
-    driver->can &= ~(uint64_t)(DRAY_CAN_PRIORITY | DRAY_CAN_UNIQUE);
+    driver->can &= ~(uint64_t)(DRAY_CAN_PRIORITY | DRAY_CAN_UNIQUE | DRAY_CAN_KEEP);
 }
 
 static void add(const char *name, struct dray_driver *driver)
