@@ -106,6 +106,12 @@ uint64_t driver_traits(const struct cli *cli);
    ever pushed into it; NULL and the configured default do. */
 int require_queue(const struct cli *cli, const char *queue);
 
+/* DRAY_ limits of the open driver: how many jobs one batch may have. */
+size_t driver_max_push(const struct cli *cli);
+
+/* Refuses a store that ends with this process. 0, or EXIT_CONFIG, reported. */
+int require_lasting(const struct cli *cli);
+
 /* Says so when the store is not shared with other processes. */
 void note_if_private(const struct cli *cli);
 

@@ -52,21 +52,48 @@ int open_dray(struct cli *cli, uint32_t flags)
     return EXIT_DONE;
 }
 
+struct traits {
+    uint64_t can;
+    size_t max_push;
+};
+
 static int take_traits(const struct dray_found_driver *found, void *user)
 {
+    struct traits *traits = user;
     if (found->driver)
-        *(uint64_t *)user = found->driver->can;
+        *traits = (struct traits){found->driver->can, found->driver->max_push};
     return 0;
+}
+
+static struct traits find_traits(const struct cli *cli)
+{
+    const struct dray_info *info = dray_info(cli->dray);
+    struct traits traits = {0, 1};
+    const char *which = info->driver_path ? info->driver_path : info->driver;
+    if (dray_each_driver(which, take_traits, &traits, NULL) != DRAY_OK)
+        return (struct traits){0, 1};
+    return traits;
 }
 
 uint64_t driver_traits(const struct cli *cli)
 {
+    return find_traits(cli).can;
+}
+
+size_t driver_max_push(const struct cli *cli)
+{
+    return find_traits(cli).max_push;
+}
+
+int require_lasting(const struct cli *cli)
+{
     const struct dray_info *info = dray_info(cli->dray);
-    uint64_t traits = 0;
-    const char *which = info->driver_path ? info->driver_path : info->driver;
-    if (dray_each_driver(which, take_traits, &traits, NULL) != DRAY_OK)
-        return 0;
-    return traits;
+    if (info->shared || strcmp(info->durability, "volatile") != 0)
+        return EXIT_DONE;
+    return fail(cli, EXIT_CONFIG, DRAY_CONFIG,
+        "the driver is %s: what is stored would be gone with this process; use one that keeps it, "
+        "such as sqlite or file",
+        info->driver);
 }
 
 void note_if_private(const struct cli *cli)

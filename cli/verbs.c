@@ -24,6 +24,8 @@ static const struct verb *const verbs[] = {
     &verb_sweep,
     &verb_fsck,
     &verb_compact,
+    &verb_export,
+    &verb_import,
     &verb_config,
     &verb_check,
     &verb_doctor,
@@ -39,7 +41,7 @@ static const struct verb *const verbs[] = {
 
 /* Words that later versions will know. */
 static const char *const planned[] = {
-    "move", "export", "import", "cron", "cron list", "cron next", "cron run"};
+    "move", "cron", "cron list", "cron next", "cron run"};
 
 void verb_each(void (*each)(const struct verb *verb, void *user), void *user)
 {

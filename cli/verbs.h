@@ -20,6 +20,8 @@ extern const struct verb verb_purge;
 extern const struct verb verb_sweep;
 extern const struct verb verb_fsck;
 extern const struct verb verb_compact;
+extern const struct verb verb_export;
+extern const struct verb verb_import;
 extern const struct verb verb_config;
 extern const struct verb verb_check;
 extern const struct verb verb_doctor;
