@@ -39,51 +39,69 @@ static int begins(struct dray_str text, const char *word)
            (text.len == len || text.data[len] == ' ');
 }
 
+const char *answer_plain(struct dray_str text, char out[ANSWER_PLAIN])
+{
+    uint64_t len = text.len < ANSWER_PLAIN ? text.len : ANSWER_PLAIN - 1;
+    while (len && (text.data[len - 1] == '.' || text.data[len - 1] == ' '))
+        len--;
+    for (uint64_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        out[i] = byte < 0x20 || byte == 0x7f ? '?' : text.data[i];
+    }
+    out[len] = 0;
+    return out;
+}
+
 int32_t answer_text(struct store *store, struct dray_call *call, struct dray_str text)
 {
     const char *where = store->link.where;
+    char plain[ANSWER_PLAIN];
     if (begins(text, "DIRTY"))
         return store->host->fail(call, DRAY_UNKNOWN, 0,
-            "%s: a script failed halfway: %.*s; what it had begun is not known", where,
-            (int)(text.len < 200 ? text.len : 200), text.data);
+            "%s: a script failed halfway: %s; what it had begun is not known", where,
+            answer_plain(text, plain));
     if (begins(text, "CLEAN") && text.len > 6)
         text = (struct dray_str){text.data + 6, text.len - 6};
-    int len = (int)(text.len < 200 ? text.len : 200);
+    answer_plain(text, plain);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (!begins(text, rows[i].word))
             continue;
         if (rows[i].drop)
             link_drop(store);
-        return store->host->fail(
-            call, rows[i].code, 0, "%s: %.*s: %s", where, len, text.data, rows[i].advice);
+        return store->host->fail(call, rows[i].code, 0, "%s: %s: %s", where, plain, rows[i].advice);
     }
-    return store->host->fail(call, DRAY_IO, 0, "%s: %.*s", where, len, text.data);
+    return store->host->fail(call, DRAY_IO, 0, "%s: the server refuses: %s", where, plain);
 }
 
 int32_t answer_error(
     struct store *store, struct dray_call *call, const redisReply *reply, const char *what)
 {
     struct dray_str text = {reply->str, reply->len};
+    char plain[ANSWER_PLAIN];
     /* The server names the command it refuses, but not in every answer to a login. */
     if (strcmp(what, "AUTH") == 0 && !begins(text, "LOADING"))
         return store->host->fail(call, DRAY_DENIED, 0,
-            "%s: refuses the login: %.*s; check username and password of the connection",
-            store->link.where, (int)(text.len < 200 ? text.len : 200), text.data);
+            "%s: refuses the login: %s; check username and password of the connection",
+            store->link.where, answer_plain(text, plain));
+    if (strcmp(what, "SELECT") == 0 && begins(text, "ERR"))
+        return store->host->fail(call, DRAY_CONFIG, 0,
+            "%s: refuses the database: %s; check database of the connection", store->link.where,
+            answer_plain(text, plain));
     return answer_text(store, call, text);
 }
 
 int32_t answer_strange(struct store *store, struct dray_call *call, int reads)
 {
     link_drop(store);
-    return store->host->fail(call, reads ? DRAY_IO : DRAY_UNKNOWN, 0,
+    return store->host->fail(call, reads ? DRAY_UNREACHABLE : DRAY_UNKNOWN, 0,
         "%s: gives an answer that makes no sense; is it Redis 7, and nothing in between?",
         store->link.where);
 }
 
-int answer_is_noscript(const redisReply *reply)
+int answer_is_error(const redisReply *reply, const char *word)
 {
     return reply && reply->type == REDIS_REPLY_ERROR &&
-           begins((struct dray_str){reply->str, reply->len}, "NOSCRIPT");
+           begins((struct dray_str){reply->str, reply->len}, word);
 }
 
 const redisReply *answer_array(const redisReply *reply, size_t index)

@@ -20,12 +20,17 @@ int32_t answer_error(
 /* The same for the text of an error inside an answer. */
 int32_t answer_text(struct store *store, struct dray_call *call, struct dray_str text);
 
-/* An answer that no script of ours gives: the connection is closed. DRAY_UNKNOWN, or DRAY_IO if the
-   request only read. */
+/* An answer that no Redis or no script of ours gives: the connection is closed. DRAY_UNKNOWN, or
+   DRAY_UNREACHABLE if the request only read. */
 int32_t answer_strange(struct store *store, struct dray_call *call, int reads);
 
-/* Nonzero if the server no longer knows the script. */
-int answer_is_noscript(const redisReply *reply);
+/* What the server said, fit for a message: cut, without control characters and a full stop. Returns
+   `out`. */
+#define ANSWER_PLAIN 201
+const char *answer_plain(struct dray_str text, char out[ANSWER_PLAIN]);
+
+/* Nonzero for an error whose first word is that: NOSCRIPT, WRONGTYPE. */
+int answer_is_error(const redisReply *reply, const char *word);
 
 /* Elements of arrays, checked: NULL, or a string without data, if it is none. */
 const redisReply *answer_array(const redisReply *reply, size_t index);

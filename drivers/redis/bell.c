@@ -45,7 +45,7 @@ static int32_t dial(struct store *store, struct dray_call *call)
     struct bell *bell = &store->bell;
     struct epoll_event event = {.events = EPOLLIN};
     bell->retry_ms = store_clock_ms() + RETRY_MS;
-    int32_t code = link_connect(store, call, &bell->context);
+    int32_t code = link_connect(store, call, &bell->context, &bell->bounds);
     if (code != DRAY_OK)
         return code;
     code = subscribe(store, call);

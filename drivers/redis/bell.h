@@ -8,14 +8,16 @@
 #define REDIS_BELL_H
 
 #include "redis/buffer.h"
+#include "redis/wait.h"
 
 #include <hiredis/hiredis.h>
 
 struct store;
 
 struct bell {
-    int epoll;              /* given out; valid if `watching` */
-    int watching;           /* somebody has asked for it */
+    int epoll;    /* given out; valid if `watching` */
+    int watching; /* somebody has asked for it */
+    struct wait_bounds bounds;
     redisContext *context;  /* NULL: to be connected again */
     struct buffer channels; /* names, each ended by a zero byte */
     uint32_t n;

@@ -85,6 +85,8 @@ static int32_t step(
     int32_t code = link_say(store, call, context, words, &reply);
     if (code == DRAY_OK && reply->type == REDIS_REPLY_ERROR)
         code = answer_error(store, call, reply, words[0]);
+    else if (code == DRAY_OK && reply->type != REDIS_REPLY_STATUS)
+        code = answer_strange(store, call, 1);
     if (reply)
         freeReplyObject(reply);
     return code;
@@ -106,7 +108,8 @@ static int32_t log_in(struct store *store, struct dray_call *call, redisContext 
     return code;
 }
 
-int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context)
+int32_t link_connect(
+    struct store *store, struct dray_call *call, redisContext **context, struct wait_bounds *bounds)
 {
     struct link *link = &store->link;
     int64_t timeout = store->host->number(store->host, "connection.timeout");
@@ -124,6 +127,7 @@ int32_t link_connect(struct store *store, struct dray_call *call, redisContext *
         redisFree(fresh);
         return code;
     }
+    wait_bound(fresh, bounds);
     int32_t code = log_in(store, call, fresh);
     if (code == DRAY_OK)
         *context = fresh;
@@ -150,17 +154,20 @@ static void put_off(struct store *store)
 static int32_t reconnect(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
-    int32_t code = link_connect(store, call, &link->context);
+    int32_t code = link_connect(store, call, &link->context, &link->bounds);
     if (code == DRAY_OK)
         code = server_greet(store, call);
     if (code == DRAY_OK) {
         link->failures = 0;
+        link->greeted = 1;
         return DRAY_OK;
     }
     link_drop(store);
     put_off(store);
-    /* Whatever the handshake met, the request itself has not left. */
-    if (code >= DRAY_UNKNOWN)
+    /* Whatever the handshake met, the request itself has not left. And a server that was fit for
+       use may be so again: no outcome is given up for what it is at the moment. */
+    if (code >= DRAY_UNKNOWN ||
+        (link->greeted && (code == DRAY_UNSUPPORTED || code == DRAY_CONFIG)))
         code = DRAY_UNREACHABLE;
     call->error->code = code;
     snprintf(link->last, sizeof(link->last), "%.255s", call->error->text);
@@ -190,6 +197,8 @@ static int32_t no_answer(struct store *store, struct dray_call *call, int result
     if (result == WAIT_UNSENT)
         return store->host->fail(
             call, DRAY_UNREACHABLE, 0, "%s: the connection was lost; it is made again", where);
+    if (result == WAIT_STRANGE)
+        return answer_strange(store, call, reads);
     const char *what = result == WAIT_TIME ? "no answer in time" : "the connection broke";
     if (reads)
         return store->host->fail(call, result == WAIT_TIME ? DRAY_BUSY : DRAY_UNREACHABLE, 0,

@@ -8,6 +8,7 @@
 #define REDIS_LINK_H
 
 #include "dray/driver.h"
+#include "redis/wait.h"
 
 #include <hiredis/hiredis.h>
 
@@ -17,11 +18,13 @@ struct store;
 
 struct link {
     redisContext *context; /* NULL: not connected */
-    int64_t deadline_ms;   /* of the call under way, in store_clock_ms */
-    int64_t retry_ms;      /* not to connect before */
-    uint32_t failures;     /* to connect, in a row */
-    int64_t own_id;        /* of this connection, as the server counts clients; 0: not known */
-    int64_t lost_id;       /* of one given up with a request on the way: ended when reconnecting */
+    struct wait_bounds bounds;
+    int64_t deadline_ms; /* of the call under way, in store_clock_ms */
+    int64_t retry_ms;    /* not to connect before */
+    uint32_t failures;   /* to connect, in a row */
+    int greeted;         /* the server was once fit for use */
+    int64_t own_id;      /* of this connection, as the server counts clients; 0: not known */
+    int64_t lost_id;     /* of one given up with a request on the way: ended when reconnecting */
     char turn[LINK_DIGEST + 1];   /* digest of the script, once loaded */
     char people[LINK_DIGEST + 1]; /* the same */
     char where[256];              /* the server, for messages; no password */
@@ -43,8 +46,10 @@ void link_close(struct store *store);
 /* The budget of a call begins. */
 void link_begin(struct store *store, struct dray_call *call);
 
-/* Connected, logged in and in the right database, or an error. The only place that connects. */
-int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context);
+/* Connected, logged in and in the right database, or an error. The only place that connects.
+   `bounds` live as long as the connection. */
+int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
+    struct wait_bounds *bounds);
 
 /* The connection is there and its server fit for use, or an error that says "certainly not". */
 int32_t link_ready(struct store *store, struct dray_call *call);

@@ -115,7 +115,7 @@ static int32_t call_once(
     if (!make_words(store, digest, count, sizeof(count), &request))
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
     int32_t code = link_ask(store, call, &request, reply);
-    if (code != DRAY_OK || !answer_is_noscript(*reply))
+    if (code != DRAY_OK || !answer_is_error(*reply, "NOSCRIPT"))
         return code;
     freeReplyObject(*reply);
     *reply = NULL;
@@ -147,6 +147,20 @@ static int32_t register_queues(struct store *store, struct dray_call *call, cons
     return code;
 }
 
+/* An error in the place of an answer. */
+static int32_t refused(
+    struct store *store, struct dray_call *call, int reads, const redisReply *reply)
+{
+    if (answer_is_error(reply, "NOSCRIPT"))
+        return store->host->fail(call, DRAY_BUSY, 0,
+            "%s: forgets scripts as fast as they are loaded; stop the SCRIPT FLUSH",
+            store->link.where);
+    int32_t code = answer_error(store, call, reply, "EVALSHA");
+    if (reads && code == DRAY_UNKNOWN)
+        code = call->error->code = DRAY_IO; /* it had nothing to leave halfway */
+    return code;
+}
+
 static int32_t call_checked(
     struct store *store, struct dray_call *call, int which, int reads, redisReply **reply)
 {
@@ -156,11 +170,7 @@ static int32_t call_checked(
     if (!*reply)
         return answer_strange(store, call, reads);
     if ((*reply)->type == REDIS_REPLY_ERROR)
-        code = answer_is_noscript(*reply)
-                   ? store->host->fail(call, DRAY_BUSY, 0,
-                         "%s: forgets scripts as fast as they are loaded; stop the SCRIPT FLUSH",
-                         store->link.where)
-                   : answer_error(store, call, *reply, "EVALSHA");
+        code = refused(store, call, reads, *reply);
     else if (!script_said(*reply, "register", 2) && !script_said(*reply, "turn", 7) &&
              !script_said(*reply, "change", 2) && !script_said(*reply, "stats", 1) &&
              !script_said(*reply, "ids", 3) && !script_said(*reply, "jobs", 3))

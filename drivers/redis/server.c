@@ -64,6 +64,7 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
 {
     const struct dray_host *host = store->host;
     const char *where = store->link.where;
+    char plain[ANSWER_PLAIN];
     struct dray_str version = info(reply, "redis_version"), mode = info(reply, "redis_mode");
     struct dray_str policy = info(reply, "maxmemory_policy");
     if (!version.len)
@@ -71,8 +72,8 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
             call, DRAY_UNSUPPORTED, 0, "%s: this is not Redis; check `connections`", where);
     if (major(version) < 7)
         return host->fail(call, DRAY_UNSUPPORTED, 0,
-            "%s: version %.*s is too old; Dray needs 7.0 or newer", where, (int)version.len,
-            version.data);
+            "%s: version %s is too old; Dray needs 7.0 or newer", where,
+            answer_plain(version, plain));
     if (is(mode, "sentinel") || is(mode, "cluster"))
         return host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: runs as %.*s, which is not supported yet; name a single server", where,
@@ -82,9 +83,9 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
             "%s: is a replica, jobs there would vanish; name the master", where);
     if (policy.len && !is(policy, "noeviction"))
         return host->fail(call, DRAY_UNSUPPORTED, 0,
-            "%s: maxmemory-policy is %.*s, so the server may throw jobs away; set it to "
+            "%s: maxmemory-policy is %s, so the server may throw jobs away; set it to "
             "noeviction, or use a server of its own",
-            where, (int)policy.len, policy.data);
+            where, answer_plain(policy, plain));
     if (is(info(reply, "loading"), "1"))
         return host->fail(
             call, DRAY_BUSY, 0, "%s: the server is still loading its data; wait", where);
@@ -192,7 +193,7 @@ static int32_t end_lost(struct store *store, struct dray_call *call)
    full refuses to write it even where it is there. */
 static int32_t check_layout(struct store *store, struct dray_call *call)
 {
-    char key[STORE_PREFIX_MAX + 16];
+    char key[STORE_PREFIX_MAX + 16], plain[ANSWER_PLAIN];
     const char *read[] = {"GET", key, NULL};
     const char *make[] = {"SET", key, LAYOUT, "NX", "GET", NULL};
     redisReply *reply = NULL;
@@ -205,13 +206,18 @@ static int32_t check_layout(struct store *store, struct dray_call *call)
     if (code != DRAY_OK)
         return code;
     struct dray_str found = {reply->str, reply->len};
-    if (reply->type == REDIS_REPLY_ERROR)
+    if (answer_is_error(reply, "WRONGTYPE"))
+        code = store->host->fail(call, DRAY_UNSUPPORTED, 0,
+            "%s: the key %s is somebody else's; use another prefix", store->link.where, key);
+    else if (reply->type == REDIS_REPLY_ERROR)
         code = answer_error(store, call, reply, "GET");
+    else if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_NIL)
+        code = answer_strange(store, call, 1);
     else if (reply->type == REDIS_REPLY_STRING && !is(found, LAYOUT))
         code = store->host->fail(call, DRAY_UNSUPPORTED, 0,
-            "%s: the key %s says %.*s, this Dray writes layout " LAYOUT
+            "%s: the key %s says %s, this Dray writes layout " LAYOUT
             "; update it, or use another prefix",
-            store->link.where, key, (int)(found.len < 40 ? found.len : 40), found.data);
+            store->link.where, key, answer_plain(found, plain));
     freeReplyObject(reply);
     return code;
 }
@@ -241,6 +247,8 @@ int32_t server_register(struct store *store, struct dray_call *call, struct dray
     code = say(store, call, words, &reply);
     if (code == DRAY_OK && reply->type == REDIS_REPLY_ERROR)
         code = answer_error(store, call, reply, "SADD");
+    else if (code == DRAY_OK && reply->type != REDIS_REPLY_INTEGER)
+        code = answer_strange(store, call, 1);
     if (reply)
         freeReplyObject(reply);
     return code;
