@@ -292,6 +292,7 @@ int32_t rig_push(struct rig *rig, const char *id, uint32_t flags)
         .queue = str("q"),
         .jobs = jobs,
         .answers = &answer,
+        .holders = rig->holder,
         .njobs = 1};
     int32_t code = rig->driver->push(rig->self, rig_call(rig), &group);
     return code == DRAY_OK ? answer : code;

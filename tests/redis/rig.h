@@ -38,6 +38,7 @@ struct rig {
     uint32_t budget_ms; /* of each call; 0: a second */
     void *user;         /* for a test's own sinks */
     uint64_t nonce;
+    char holder[1][DRAY_NAME_MAX + 1]; /* of the unique key, by rig_push */
     uint32_t nshown;
     struct {
         char id[DRAY_NAME_MAX + 1];
