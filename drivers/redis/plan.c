@@ -6,9 +6,13 @@
 #include "redis/store.h"
 #include "redis/turn.h"
 
-#define SETTLE_STRIDE 11u
+#include <string.h>
+
+/* The plan as scripts/turn.lua takes it apart. */
+#define SETTLE_STRIDE 6u
 #define EXTEND_STRIDE 5u
-#define PUSH_STRIDE 9u
+#define GROUP_SIZE 8u
+#define OWN_STRIDE 6u
 
 static void pack_queue(struct store *store, struct dray_str name)
 {
@@ -29,20 +33,76 @@ static void pack_note(struct buffer *plan, struct dray_str note)
     pack_str(plan, note);
 }
 
-static void pack_settle(struct store *store, const struct dray_lease *lease)
+static int same_text(struct dray_str a, struct dray_str b)
 {
-    struct buffer *plan = &store->plan;
-    pack_queue(store, lease->queue);
-    pack_str(plan, lease->id);
-    record_pack_token(plan, lease->token);
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Verdicts                                                                                    */
+/* ------------------------------------------------------------------------------------------- */
+
+/* A success with nothing to keep, which most outcomes are. */
+static int is_plain(const struct dray_lease *lease)
+{
+    return lease->verdict == DRAY_VERDICT_DONE && !(lease->flags & DRAY_LEASE_KEEP);
+}
+
+/* How many leases from `at` on make one row. */
+static uint32_t run_length(const struct dray_turn *turn, uint32_t at)
+{
+    const struct dray_lease *first = turn->settle[at];
+    uint32_t n = 1;
+    if (!is_plain(first))
+        return 1;
+    while (at + n < turn->nsettle && is_plain(turn->settle[at + n]) &&
+           same_text(turn->settle[at + n]->type, first->type) &&
+           same_text(turn->settle[at + n]->queue, first->queue))
+        n++;
+    return n;
+}
+
+static void pack_notes(struct buffer *plan, const struct dray_lease *lease)
+{
+    pack_array(plan, 6);
     pack_number(plan, lease->verdict);
     pack_number(plan, lease->flags);
     pack_number(plan, lease->delay_ms);
-    pack_number(plan, lease->run_ms);
-    pack_str(plan, lease->type);
     pack_note(plan, lease->error);
     pack_note(plan, lease->progress);
     pack_str(plan, lease->result);
+}
+
+static void pack_settle_row(struct store *store, const struct dray_lease *const *leases, uint32_t n)
+{
+    struct buffer *plan = &store->plan;
+    pack_queue(store, leases[0]->queue);
+    pack_str(plan, leases[0]->type);
+    pack_array(plan, n);
+    for (uint32_t i = 0; i < n; i++)
+        pack_str(plan, leases[i]->id);
+    pack_array(plan, n);
+    for (uint32_t i = 0; i < n; i++)
+        record_pack_token(plan, leases[i]->token);
+    pack_array(plan, n);
+    for (uint32_t i = 0; i < n; i++)
+        pack_number(plan, leases[i]->run_ms);
+    if (is_plain(leases[0]))
+        pack_number(plan, 0);
+    else
+        pack_notes(plan, leases[0]);
+}
+
+static void pack_settles(struct store *store, const struct dray_turn *turn)
+{
+    uint32_t rows = 0;
+    for (uint32_t at = 0; at < turn->nsettle; at += run_length(turn, at))
+        rows++;
+    pack_array(&store->plan, rows * SETTLE_STRIDE);
+    for (uint32_t at = 0, n = 0; at < turn->nsettle; at += n) {
+        n = run_length(turn, at);
+        pack_settle_row(store, turn->settle + at, n);
+    }
 }
 
 static void pack_extend(struct store *store, const struct dray_lease *lease)
@@ -55,15 +115,46 @@ static void pack_extend(struct store *store, const struct dray_lease *lease)
     pack_note(plan, lease->progress);
 }
 
-static void pack_job(struct store *store, const struct dray_job *job, int restore)
+/* ------------------------------------------------------------------------------------------- */
+/* Pushes                                                                                      */
+/* ------------------------------------------------------------------------------------------- */
+
+/* Types, and how many in a row are of each. */
+static void pack_types(struct buffer *plan, const struct dray_push *group)
+{
+    uint32_t runs = 0;
+    for (uint32_t i = 0; i < group->njobs; i++)
+        runs += i == 0 || !same_text(group->jobs[i]->type, group->jobs[i - 1]->type);
+    pack_array(plan, runs * 2);
+    for (uint32_t i = 0, n = 0; i < group->njobs; i += n) {
+        n = 1;
+        while (i + n < group->njobs && same_text(group->jobs[i + n]->type, group->jobs[i]->type))
+            n++;
+        pack_str(plan, group->jobs[i]->type);
+        pack_number(plan, n);
+    }
+}
+
+/* Whether the members differ from each other in no more than content. */
+static int is_even(const struct dray_push *group)
+{
+    if (group->flags & DRAY_PUSH_RESTORE)
+        return 0;
+    for (uint32_t i = 0; i < group->njobs; i++) {
+        const struct dray_job *job = group->jobs[i];
+        if (job->priority != group->jobs[0]->priority || job->unique.len || job->delay_ms ||
+            job->run_at_ms)
+            return 0;
+    }
+    return 1;
+}
+
+static void pack_own(struct store *store, const struct dray_job *job, int restore)
 {
     struct buffer *plan = &store->plan;
     int64_t run_at_ms = job->run_at_ms ? store_schedule(store, job->run_at_ms) : 0;
-    pack_str(plan, job->id);
-    record_pack_content(plan, job);
     pack_number(plan, job->priority);
     pack_str(plan, job->unique);
-    pack_str(plan, job->type);
     pack_number(plan, job->delay_ms);
     /* Before 1970 is as due as 1 ms after; 0 means that there is no schedule. */
     pack_number(plan, run_at_ms > 0 ? (uint64_t)run_at_ms : job->run_at_ms != 0);
@@ -79,14 +170,42 @@ static void pack_job(struct store *store, const struct dray_job *job, int restor
 static void pack_group(struct store *store, const struct dray_push *group)
 {
     struct buffer *plan = &store->plan;
-    pack_array(plan, 4);
+    pack_array(plan, GROUP_SIZE);
     pack_queue(store, group->queue);
     pack_number(plan, group->flags);
     pack_number(plan, group->capacity);
-    pack_array(plan, group->njobs * PUSH_STRIDE);
+    pack_number(plan, group->njobs ? group->jobs[0]->priority : 0);
+    pack_array(plan, group->njobs);
     for (uint32_t i = 0; i < group->njobs; i++)
-        pack_job(store, group->jobs[i], (group->flags & DRAY_PUSH_RESTORE) != 0);
+        pack_str(plan, group->jobs[i]->id);
+    pack_array(plan, group->njobs);
+    for (uint32_t i = 0; i < group->njobs; i++)
+        record_pack_content(plan, group->jobs[i]);
+    pack_types(plan, group);
+    if (is_even(group)) {
+        pack_number(plan, 0);
+        return;
+    }
+    pack_array(plan, group->njobs * OWN_STRIDE);
+    for (uint32_t i = 0; i < group->njobs; i++)
+        pack_own(store, group->jobs[i], (group->flags & DRAY_PUSH_RESTORE) != 0);
 }
+
+static void pack_pushes(struct store *store, const struct dray_turn *turn)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < turn->npush; i++)
+        n += turn->push[i]->code == DRAY_OK;
+    pack_array(&store->plan, n);
+    for (uint32_t i = 0; i < turn->npush; i++) {
+        if (turn->push[i]->code == DRAY_OK)
+            pack_group(store, turn->push[i]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The wish for jobs, and all of it                                                            */
+/* ------------------------------------------------------------------------------------------- */
 
 static void pack_keep(struct buffer *plan, uint64_t keep)
 {
@@ -115,18 +234,6 @@ static void pack_reserve(struct store *store, const struct dray_reserve *want)
     pack_keep(plan, want->keep_max);
 }
 
-static void pack_pushes(struct store *store, const struct dray_turn *turn)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < turn->npush; i++)
-        n += turn->push[i]->code == DRAY_OK;
-    pack_array(&store->plan, n);
-    for (uint32_t i = 0; i < turn->npush; i++) {
-        if (turn->push[i]->code == DRAY_OK)
-            pack_group(store, turn->push[i]);
-    }
-}
-
 int32_t plan_turn(
     struct store *store, struct dray_call *call, const struct dray_turn *turn, uint64_t *registered)
 {
@@ -134,9 +241,7 @@ int32_t plan_turn(
     script_begin(store);
     pack_array(plan, 7);
     pack_number(plan, store_now(store));
-    pack_array(plan, turn->nsettle * SETTLE_STRIDE);
-    for (uint32_t i = 0; i < turn->nsettle; i++)
-        pack_settle(store, turn->settle[i]);
+    pack_settles(store, turn);
     pack_pushes(store, turn);
     pack_array(plan, turn->nextend * EXTEND_STRIDE);
     for (uint32_t i = 0; i < turn->nextend; i++)

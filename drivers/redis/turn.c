@@ -97,30 +97,47 @@ static int read_groups(
     return list && at == list->elements;
 }
 
-#define ROW 4u
+/* A block of jobs: queue, ids, contents, and their states or the one that all have in common. */
+struct block {
+    struct dray_str queue;
+    const redisReply *ids, *contents, *states;
+    struct dray_str state; /* if `states` is NULL */
+};
 
-static int read_row(struct store *store, const redisReply *rows, size_t at, struct dray_job *job)
+static int read_block(struct store *store, const redisReply *blocks, size_t at, struct block *block)
 {
-    struct dray_str content, state;
+    const redisReply *row = answer_array(blocks, at);
     int64_t queue;
-    *job = (struct dray_job){.size = sizeof(*job)};
-    if (!answer_number(rows, at, &queue) || !answer_str(rows, at + 1, &job->id) ||
-        !answer_str(rows, at + 2, &content) || !answer_str(rows, at + 3, &state) || queue < 0 ||
-        queue >= store->nqueues)
+    *block = (struct block){.ids = answer_array(row, 1),
+        .contents = answer_array(row, 2),
+        .states = answer_array(row, 3)};
+    if (!answer_number(row, 0, &queue) || queue < 0 || queue >= store->nqueues || !block->ids ||
+        !block->contents || block->contents->elements != block->ids->elements)
         return 0;
-    job->queue = store->queues[queue];
+    block->queue = store->queues[queue];
+    if (block->states)
+        return block->states->elements == block->ids->elements;
+    return answer_str(row, 3, &block->state);
+}
+
+static int read_row(const struct block *block, size_t at, struct dray_job *job)
+{
+    struct dray_str content, state = block->state;
+    *job = (struct dray_job){.size = sizeof(*job)};
+    if (!answer_str(block->ids, at, &job->id) || !answer_str(block->contents, at, &content) ||
+        (block->states && !answer_str(block->states, at, &state)))
+        return 0;
+    job->queue = block->queue;
     return record_read(job, content, state, 0) && job->state == DRAY_STATE_ACTIVE;
 }
 
-/* Hands out what the rows hold. A record that makes no sense is left alone and told. */
-static int hand_out(struct store *store, struct dray_call *call, const redisReply *rows,
+/* Hands out what a block holds. A record that makes no sense is left alone and told. */
+static void hand_out(struct store *store, struct dray_call *call, const struct block *block,
     const struct dray_reserve *want)
 {
-    if (!rows || rows->elements % ROW != 0 || rows->elements / ROW > want->max)
-        return 0;
-    for (size_t at = 0; at < rows->elements; at += ROW) {
+    for (size_t at = 0; at < block->ids->elements; at++) {
         struct dray_job job;
-        if (!read_row(store, rows, at, &job)) {
+        if (!read_row(block, at, &job)) {
             store->host->log(store->host, DRAY_LOG_ERROR,
                 "%s: job %.*s is not a record of this layout and is not handed out; remove it",
                 store->link.where, (int)(job.id.len < DRAY_NAME_MAX ? job.id.len : DRAY_NAME_MAX),
@@ -129,6 +146,25 @@ static int hand_out(struct store *store, struct dray_call *call, const redisRepl
         }
         job.lease_left_ms = want->lease_ms;
         call->job(call, &job);
+    }
+}
+
+/* All blocks are looked at before the first job of any is handed out. */
+static int read_blocks(struct store *store, struct dray_call *call, const redisReply *blocks,
+    const struct dray_reserve *want)
+{
+    struct block block;
+    size_t jobs = 0;
+    for (size_t i = 0; blocks && i < blocks->elements; i++) {
+        if (!read_block(store, blocks, i, &block) || block.ids->elements > want->max)
+            return 0;
+        jobs += block.ids->elements;
+    }
+    if (!blocks || jobs > want->max)
+        return 0;
+    for (size_t i = 0; i < blocks->elements; i++) {
+        if (read_block(store, blocks, i, &block))
+            hand_out(store, call, &block, want);
     }
     return 1;
 }
@@ -147,7 +183,7 @@ static int read_reserve(
         return 1;
     }
     call->next_ms = wait < 0 ? DRAY_NEXT_NEVER : (uint64_t)wait;
-    return hand_out(store, call, answer_array(reply, 5), turn->reserve);
+    return read_blocks(store, call, answer_array(reply, 5), turn->reserve);
 }
 
 static int32_t read_turn(

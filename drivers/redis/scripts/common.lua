@@ -54,6 +54,12 @@ local function ready_key(q, priority)
     return q.base .. 'ready' .. priority
 end
 
+-- A time as the sorted sets take it. A number would be written with all of its seventeen digits,
+-- each time that it is handed to a command.
+local function score_of(ms)
+    return string.format('%.0f', ms)
+end
+
 -- The three sets of delayed jobs: never tried, tried, given back.
 local function delayed_key(q, attempts, releases)
     if releases > 0 then

@@ -1,31 +1,27 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Pushes: each group is judged whole, then stored whole or not at all. Answers are letters: O
 -- stored, E there already, C there with other content, D its unique key is held, F full.
-local RESEND, RESTORE = 1, 2
-local PUSH_STRIDE = 9
+local RESEND = 1
 
-local function content_there(q, id)
-    local content = q.job_set[id]
-    if content == nil then
-        content = q.job_read[id]
-    end
-    return content
-end
+-- What the plan says of a group: queue, flags, capacity, priority, ids, contents, types and how
+-- many of each in a row, and 0 or what the members have of their own: each its priority, unique
+-- key, delay, time due, state and creation time.
+local OWN_STRIDE = 6
 
 local function prefetch_content(q, ids)
     changes_of(q)
-    q.job_read = q.job_read or {}
     for from = 1, #ids, 1000 do
-        local to = math.min(from + 999, #ids)
-        local found = call('HMGET', q.jobs, spread(ids, from, to))
-        for i = from, to do
-            q.job_read[ids[i]] = found[i - from + 1]
+        local found = call('HMGET', q.jobs, spread(ids, from, math.min(from + 999, #ids)))
+        for i = 1, #found do
+            if found[i] then
+                q.job_read[ids[from + i - 1]] = found[i]
+            end
         end
     end
 end
 
 local function remembered(q, id)
-    return call('SISMEMBER', q.base .. 'ended', id) == 1 or
+    return q.state_read[id] == GONE or call('SISMEMBER', q.base .. 'ended', id) == 1 or
         call('SISMEMBER', q.base .. 'ended_old', id) == 1
 end
 
@@ -35,6 +31,11 @@ local function holder_of(q, key)
         id = call('HGET', q.unique, key)
     end
     return id
+end
+
+-- The content under this id as this turn sees it.
+local function content_there(q, id)
+    return q.pushed[id] or (q.state_read[id] ~= GONE and q.job_read[id])
 end
 
 -- The letter of one member, and the holder of its key. `group` holds what the members before it
@@ -61,23 +62,52 @@ local function judge(q, group, job)
     return 'O'
 end
 
+-- An id that ended in this very turn comes back: its content stays, its old state goes.
+local function revive(q, id)
+    local rest = {}
+    for _, one in ipairs(q.done) do
+        if one ~= id then
+            rest[#rest + 1] = one
+        end
+    end
+    q.done = rest
+    q.unleased[#q.unleased + 1] = id
+    q.stateless[#q.stateless + 1] = id
+end
+
+local function store_content(q, id, content)
+    local n = #q.fresh
+    q.fresh[n + 1], q.fresh[n + 2] = id, content
+    q.pushed[id] = content
+end
+
+local function set_state(q, job, s)
+    q.state_set[job.id] = state_text(s)
+    if q.stateless[#q.stateless] == job.id then
+        q.stateless[#q.stateless] = nil
+    end
+end
+
 local function store_restored(q, job)
     local s = state_read(job.state)
     if s.letter == 'd' and s.at <= now then
         s.letter = 'r'
     end
     if s.letter == 'd' then
-        append(q.scores, delayed_key(q, s.attempts, s.releases), s.at, job.id)
+        append(q.scores, delayed_key(q, s.attempts, s.releases), score_of(s.at), job.id)
     elseif s.letter == 'r' then
         append(q.lists, ready_key(q, job.priority), job.id)
     else
-        append(q.scores, q.base .. (s.letter == 'x' and 'dead' or 'done'), s.at, job.id)
+        append(q.scores, q.base .. (s.letter == 'x' and 'dead' or 'done'), score_of(s.at), job.id)
     end
-    q.state_set[job.id] = state_text(s)
+    set_state(q, job, s)
 end
 
-local function store(q, group, job)
-    q.job_set[job.id] = job.content
+local function store(q, job)
+    if q.state_read[job.id] == GONE and not q.pushed[job.id] then
+        revive(q, job.id)
+    end
+    store_content(q, job.id, job.content)
     if job.unique ~= '' and not job.over then
         q.unique_set[job.unique] = job.id
     end
@@ -85,13 +115,13 @@ local function store(q, group, job)
         store_restored(q, job)
         return
     end
-    add_total(q, 'pushed:', job.job_type, 1)
+    add_total(q, 'pushed:', (content_type_unique(job.content)), 1)
     local due = job.run_at > 0 and job.run_at or now + job.delay
     if due > now then
         local s = state_fresh(job.content)
         s.letter, s.at = 'd', due
-        q.state_set[job.id] = state_text(s)
-        append(q.scores, q.base .. 'delayed', due, job.id)
+        append(q.scores, q.base .. 'delayed', score_of(due), job.id)
+        set_state(q, job, s)
     else
         append(q.lists, ready_key(q, job.priority), job.id)
     end
@@ -104,40 +134,90 @@ local function live_jobs(q)
     return q.live_read + q.live
 end
 
-local function read_job(rows, at, created)
-    local job = {id = rows[at], content = rows[at + 1], priority = rows[at + 2],
-        unique = rows[at + 3], job_type = rows[at + 4], delay = rows[at + 5],
-        run_at = rows[at + 6], state = rows[at + 7]}
+-- Whether jobs can be added: O, M without memory, F over the queue's capacity.
+local function room_for(q, n, capacity, full)
+    if full then
+        return 'M'
+    end
+    return capacity > 0 and live_jobs(q) + n > capacity and 'F' or 'O'
+end
+
+-- A group of jobs that nobody has seen and that have nothing of their own, which most are. Nothing
+-- is done and nil returned if it is another one.
+local function push_plain(q, row, created, full)
+    local ids, contents, types = row[5], row[6], row[7]
+    local read, pushed, n = q.job_read, q.pushed, #ids
+    if row[8] ~= 0 or row[2] ~= 0 or n == 0 then
+        return nil
+    end
+    for i = 1, n do
+        local id = ids[i]
+        if read[id] or pushed[id] or q.state_read[id] then
+            for back = 1, i - 1 do
+                pushed[ids[back]] = nil
+            end
+            return nil
+        end
+        pushed[id] = true
+    end
+    local code = room_for(q, n, row[3], full)
+    if code ~= 'O' then
+        for i = 1, n do
+            pushed[ids[i]] = nil
+        end
+        return {code, string.rep('O', n), {}}
+    end
+    local key = ready_key(q, row[4])
+    local list = q.lists[key] or {}
+    q.lists[key] = list
+    local fresh, at, listed = q.fresh, #q.fresh, #list
+    for i = 1, n do
+        local id, content = ids[i], created .. contents[i]
+        fresh[at + 1], fresh[at + 2] = id, content
+        at = at + 2
+        pushed[id] = content
+        list[listed + i] = id
+    end
+    for i = 1, #types, 2 do
+        add_total(q, 'pushed:', types[i], types[i + 1])
+    end
+    q.live = q.live + n
+    return {'O', string.rep('O', n), {}}
+end
+
+local function read_job(row, i, created)
+    local own, at = row[8], (i - 1) * OWN_STRIDE
+    local job = {id = row[5][i], content = row[6][i], priority = row[4], unique = '', delay = 0,
+        run_at = 0, state = ''}
+    if own ~= 0 then
+        job.priority, job.unique, job.delay = own[at + 1], own[at + 2], own[at + 3]
+        job.run_at, job.state = own[at + 4], own[at + 5]
+        created = own[at + 6] ~= '' and own[at + 6] or created
+    end
     local letter = sub(job.state, 1, 1)
     job.over = letter == 'x' or letter == 'o'
-    job.content = (rows[at + 8] ~= '' and rows[at + 8] or created) .. job.content
+    job.content = created .. job.content
     return job
 end
 
-local function push_group(row, created, full)
-    local q = queue_at(row[1] + 1)
+local function push_group(q, row, created, full)
     local group = {flags = row[2], jobs = {}, keys = {}, adds = {}, live = 0}
-    local capacity, rows = row[3], row[4]
     local letters, holders, held, code = {}, {}, false, 'O'
-    for at = 1, #rows, PUSH_STRIDE do
-        local letter, holder = judge(q, group, read_job(rows, at, created))
-        letters[#letters + 1] = letter
-        holders[#holders + 1] = holder or ''
+    for i = 1, #row[5] do
+        local letter, holder = judge(q, group, read_job(row, i, created))
+        letters[i] = letter
+        holders[i] = holder or ''
         held = held or letter == 'D'
         if code == 'O' and (letter == 'C' or letter == 'D') then
             code = letter
         end
     end
     if code == 'O' and #group.adds > 0 then
-        if full then
-            code = 'M'
-        elseif capacity > 0 and live_jobs(q) + group.live > capacity then
-            code = 'F'
-        end
+        code = room_for(q, group.live, row[3], full)
     end
     if code == 'O' then
         for _, job in ipairs(group.adds) do
-            store(q, group, job)
+            store(q, job)
         end
         q.live = q.live + group.live
     end
@@ -145,20 +225,18 @@ local function push_group(row, created, full)
 end
 
 local function push_all(groups, full)
-    local answers, ids = {}, {}
+    local answers = {}
     local created = pack('>I6', now)
+    local ids = gathering()
     for _, row in ipairs(groups) do
-        local list = ids[row[1] + 1] or {}
-        ids[row[1] + 1] = list
-        for at = 1, #row[4], PUSH_STRIDE do
-            list[#list + 1] = row[4][at]
-        end
+        gather(ids, row[1] + 1, row[5])
     end
-    for index, list in pairs(ids) do
+    for index, list in pairs(ids.lists) do
         prefetch_content(queue_at(index), list)
     end
     for i, row in ipairs(groups) do
-        answers[i] = push_group(row, created, full)
+        local q = queue_at(row[1] + 1)
+        answers[i] = push_plain(q, row, created, full) or push_group(q, row, created, full)
     end
     return answers
 end

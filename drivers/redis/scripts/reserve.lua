@@ -74,7 +74,7 @@ local function prune_old(q, name, keep, gone)
     end
     local ids = due_of(q.base .. name, '(' .. (now - keep), PRUNE)
     for _, id in ipairs(ids) do
-        q.job_set[id], q.state_set[id] = false, false
+        q.gone[#q.gone + 1] = id
         append(gone, q.base .. name, id)
     end
     return #ids == PRUNE
@@ -98,7 +98,7 @@ local function prune_many(q, most, gone)
         return a.at < b.at
     end)
     for i = 1, math.min(over, PRUNE) do
-        q.job_set[all[i].id], q.state_set[all[i].id] = false, false
+        q.gone[#q.gone + 1] = all[i].id
         append(gone, all[i].set, all[i].id)
     end
     return over > PRUNE
@@ -110,7 +110,7 @@ local function write_kept(q, gone)
         call('ZCARD', key)
         any = true
     end
-    if not any and not (q.unleased and #q.unleased > 0) then
+    if not any and #q.unleased == 0 then
         return
     end
     probe(q)
@@ -120,28 +120,56 @@ local function write_kept(q, gone)
     end
 end
 
--- Forgets what has been written, so that the next part begins empty.
-local function forget(q)
-    q.job_set = nil
-    q.state_read, q.job_read, q.live_read = nil, nil, nil
+local SETS = {'delayed', 'retrying', 'parked', 'dead', 'done'}
+
+-- The keys of a queue's sorted sets but the leases, and of its lists.
+local function keys_of(q)
+    local sets, lists = {}, {}
+    for i, name in ipairs(SETS) do
+        sets[i] = q.base .. name
+    end
+    for priority = 0, 9 do
+        lists[priority + 1] = ready_key(q, priority)
+    end
+    return sets, lists
 end
 
+local function first_score(key)
+    local row = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    return row[2] and tonumber(row[2])
+end
+
+-- Moves what has come due and forgets what is not kept. Most queues have nothing but jobs that are
+-- ready or leased, which two looks tell. Returns whether there is more to do.
 local function tend_queue(q, want)
-    local gone = {}
+    local gone, more = {}, false
+    q.first_lease = first_score(q.leases)
+    q.has_sets = call('EXISTS', spread(q.set_keys)) > 0
+    local expired = q.first_lease and q.first_lease < now
+    if not expired and not q.has_sets then
+        return false
+    end
     forget(q)
     changes_of(q)
-    local more = sweep(q)
-    more = promote(q, gone) or more
-    more = prune_old(q, 'dead', want.keep_dead, gone) or more
-    more = prune_old(q, 'done', want.keep_done, gone) or more
+    if expired then
+        more = sweep(q)
+    end
+    if q.has_sets then
+        more = promote(q, gone) or more
+        more = prune_old(q, 'dead', want.keep_dead, gone) or more
+        more = prune_old(q, 'done', want.keep_done, gone) or more
+    end
     write_kept(q, gone)
     forget(q)
-    if want.keep_max >= 0 then
+    if q.has_sets and want.keep_max >= 0 then
         gone = {}
         changes_of(q)
         more = prune_many(q, want.keep_max, gone) or more
         write_kept(q, gone)
         forget(q)
+    end
+    if expired then
+        q.first_lease = first_score(q.leases)
     end
     return more
 end
@@ -180,62 +208,131 @@ local function write_dropped(q)
     q.dropped = nil
 end
 
--- Leases one job: its new state, and its row in the answer.
-local function lease(q, want, id, content, text, batch)
-    local s
-    if text then
-        s = state_read(text)
-        s.letter, s.counter, s.nonce = 'a', s.counter + 1, want.nonce
-        s.attempts, s.at, s.owner = s.attempts + 1, want.until_ms, want.owner
-        text = state_text(s)
-    else
-        local key = sub(content, 7, 7) .. (byte(content, 21) > 0 and 'u' or '')
-        text = want.fresh[key]
-        if not text then
-            s = state_fresh(content)
-            s.letter, s.counter, s.nonce, s.attempts = 'a', 1, want.nonce, 1
-            s.at, s.owner = want.until_ms, want.owner
-            text = state_text(s)
-            want.fresh[key] = text
-        end
+-- The state of a job that is handed out for the first time.
+local function first_state(want, flags)
+    local text = want.fresh[flags]
+    if not text then
+        text = state_text({letter = 'a', counter = 1, nonce = want.nonce, flags = flags,
+            attempts = 1, releases = 0, at = want.until_ms, owner = want.owner, error = '',
+            progress = '', result = ''})
+        want.fresh[flags] = text
     end
-    local n = #batch.states
-    batch.states[n + 1], batch.states[n + 2] = id, text
-    batch.scores[n + 1], batch.scores[n + 2] = want.until_ms, id
-    local rows = want.rows
-    n = #rows
-    rows[n + 1], rows[n + 2], rows[n + 3], rows[n + 4] = q.index - 1, id, content, text
-    want.left = want.left - 1
-    want.bytes = want.bytes + #content + #text
+    return text
 end
 
--- Takes from one list until there is enough or nothing left.
-local function take_from(q, want, priority)
-    local key = ready_key(q, priority)
-    while want.left > 0 and want.bytes < BYTES_MAX do
-        local ids = call('LRANGE', key, 0, math.min(want.left, want.slice) - 1)
-        if #ids == 0 then
-            return
-        end
-        local contents = call('HMGET', q.jobs, spread(ids))
-        local states = call('HMGET', q.state, spread(ids))
-        local drop = drop_stale(q, priority, ids)
-        local batch, seen = {states = {}, scores = {}}, {}
-        for i, id in ipairs(ids) do
-            local waits = not states[i] or sub(states[i], 1, 1) == 'r'
-            if contents[i] and waits and not drop[i] and not seen[id] then
-                lease(q, want, id, contents[i], states[i], batch)
-                seen[id] = true
-            end
-        end
-        if #batch.states > 0 then
-            call('ZCARD', q.leases)
-            write('ZADD', q.leases, spread(batch.scores))
-            write('HSET', q.state, spread(batch.states))
-        end
-        write('LPOP', key, #ids)
-        write_dropped(q)
+local function next_state(want, priority, content, text)
+    if not text then
+        return first_state(want, priority * 16 + (byte(content, 21) > 0 and 2 or 0))
     end
+    local s = state_read(text)
+    s.letter, s.counter, s.nonce = 'a', s.counter + 1, want.nonce
+    s.attempts, s.at, s.owner = s.attempts + 1, want.until_ms, want.owner
+    return state_text(s)
+end
+
+-- Whether these entries are all jobs that were never handed out, without unique keys.
+local function all_fresh(q, ids, contents, states)
+    local seen = {}
+    if q.stale > 0 then
+        return false
+    end
+    for i = 1, #ids do
+        local id, content = ids[i], contents[i]
+        if states[i] or not content or seen[id] or byte(content, 21) > 0 then
+            return false
+        end
+        seen[id] = true
+    end
+    return true
+end
+
+-- Which of these entries can be handed out, and their new states.
+local function choose(q, want, priority, ids, contents, states)
+    local drop, seen = drop_stale(q, priority, ids), {}
+    local chosen, with, texts = {}, {}, {}
+    for i = 1, #ids do
+        local id, content, text = ids[i], contents[i], states[i]
+        local waits = not text or sub(text, 1, 1) == 'r'
+        if content and waits and not drop[i] and not seen[id] then
+            local n = #chosen + 1
+            chosen[n], with[n], texts[n] = id, content, next_state(want, priority, content, text)
+            seen[id] = true
+        end
+    end
+    return chosen, with, texts
+end
+
+-- Records the leases. `states` is a list or what all have in common. What is handed out is a block:
+-- queue, ids, contents, states.
+local function lease(q, want, ids, contents, states)
+    local scores, fields, bytes = {}, {}, 0
+    local same = type(states) == 'string' and states
+    for i = 1, #ids do
+        local id, at, text = ids[i], i * 2, same or states[i]
+        scores[at - 1], scores[at] = want.until_text, id
+        fields[at - 1], fields[at] = id, text
+        bytes = bytes + #contents[i] + #text
+    end
+    write('ZADD', q.leases, spread(scores))
+    write('HSET', q.state, spread(fields))
+    want.left = want.left - #ids
+    want.bytes = want.bytes + bytes
+    want.blocks[#want.blocks + 1] = {q.index - 1, ids, contents, states}
+end
+
+local function lease_entries(q, want, priority, ids)
+    local contents = call('HMGET', q.jobs, spread(ids))
+    local states = call('HMGET', q.state, spread(ids))
+    if all_fresh(q, ids, contents, states) then
+        lease(q, want, ids, contents, first_state(want, priority * 16))
+        return
+    end
+    local chosen, with, texts = choose(q, want, priority, ids, contents, states)
+    if #chosen > 0 then
+        lease(q, want, chosen, with, texts)
+    end
+end
+
+-- Takes from one list until there is enough. Returns whether the list was there, and whether it is
+-- empty now.
+local function take_from(q, want, priority)
+    local key, there = ready_key(q, priority), false
+    while want.left > 0 and want.bytes < BYTES_MAX do
+        local most = math.min(want.left, want.slice)
+        local ids = call('LRANGE', key, 0, most - 1)
+        if #ids == 0 then
+            return there, true
+        end
+        there = true
+        lease_entries(q, want, priority, ids)
+        write('LTRIM', key, #ids, -1)
+        write_dropped(q)
+        if #ids < most then
+            return true, true
+        end
+    end
+    return there, call('EXISTS', key) == 0
+end
+
+-- Hands out by priority. Returns whether all lists are empty now.
+local function take(q, want)
+    local left = call('EXISTS', spread(q.list_keys))
+    local first, last = 0, 9
+    -- Most often all jobs are of normal priority.
+    if left == 1 and call('EXISTS', q.list_keys[6]) == 1 then
+        first, last = 5, 5
+    end
+    for priority = first, last do
+        if left == 0 or want.left == 0 then
+            break
+        end
+        local there, empty = take_from(q, want, priority)
+        if there and not empty then
+            break
+        end
+        left = there and left - 1 or left
+    end
+    return left == 0
 end
 
 -- What this nonce already holds, with the lease begun again: the asker counts it from now.
@@ -252,32 +349,17 @@ local function replay(q, want)
                 local s = state_read(text)
                 s.at, s.owner = math.max(s.at, want.until_ms), want.owner
                 text = state_text(s)
-                write('ZADD', q.leases, s.at, ids[i])
+                write('ZADD', q.leases, score_of(s.at), ids[i])
                 write('HSET', q.state, ids[i], text)
-                local rows = want.rows
-                local n = #rows
-                rows[n + 1], rows[n + 2], rows[n + 3], rows[n + 4] =
-                    q.index - 1, ids[i], content, text
+                want.blocks[#want.blocks + 1] = {q.index - 1, {ids[i]}, {content}, {text}}
                 want.left = want.left - 1
             end
         end
     end
 end
 
-local function first_score(key)
-    local row = call('ZRANGE', key, 0, 0, 'WITHSCORES')
-    return row[2] and tonumber(row[2])
-end
-
 -- Milliseconds until this queue could have something, or -1.
-local function next_look(q)
-    if not q.paused then
-        for priority = 0, 9 do
-            if call('LLEN', ready_key(q, priority)) > 0 then
-                return 0
-            end
-        end
-    end
+local function next_look(q, want)
     local best = -1
     local function at(score, more)
         if score then
@@ -285,9 +367,14 @@ local function next_look(q)
             best = (best < 0 or wait < best) and wait or best
         end
     end
-    at(first_score(q.leases), 1)
-    for _, name in ipairs({'delayed', 'retrying', 'parked'}) do
-        at(first_score(q.base .. name), 0)
+    at(q.first_lease, 1)
+    if #want.blocks > 0 then
+        at(want.until_ms, 1)
+    end
+    if q.has_sets then
+        for i = 1, 3 do
+            at(first_score(q.set_keys[i]), 0)
+        end
     end
     return best
 end
@@ -299,23 +386,24 @@ local function remember_consumer(q, want)
 end
 
 local function reserve_queue(q, want)
+    q.set_keys, q.list_keys = keys_of(q)
     local more = tend_queue(q, want)
     remember_consumer(q, want)
     if want.replay then
         replay(q, want)
     end
-    if not q.paused and want.left > 0 then
-        for priority = 0, 9 do
-            take_from(q, want, priority)
-        end
+    q.emptied = not q.paused and take(q, want)
+    if more or not (q.paused or q.emptied) then
+        return 0
     end
-    return more and 0 or next_look(q)
+    return next_look(q, want)
 end
 
 local function reserve_all(row)
     local want = {max = row[1], left = row[1], replay = row[3] == 1, nonce = row[5],
         owner = row[6], until_ms = now + row[4], keep_done = row[7], keep_dead = row[8],
-        keep_max = row[9], rows = {}, fresh = {}, bytes = 0, slice = 128}
+        keep_max = row[9], blocks = {}, fresh = {}, bytes = 0, slice = 128}
+    want.until_text = score_of(want.until_ms)
     local best = -1
     for _, index in ipairs(row[2]) do
         local q = queue_at(index + 1)
@@ -324,5 +412,5 @@ local function reserve_all(row)
             best = (wait >= 0 and (best < 0 or wait < best)) and wait or best
         end
     end
-    return best, want.rows
+    return best, want.blocks
 end

@@ -2,35 +2,38 @@
 -- Verdicts and renewals. Answers are letters: O done, S stale, X cancelled.
 local DONE, AGAIN, RELEASE, BURY, REPEAT = 1, 2, 3, 4, 5
 
-local function keep_notes(s, error_text, progress)
-    if error_text ~= '' then
-        s.error = error_text
+local function keep_notes(s, v)
+    if v.error ~= '' then
+        s.error = v.error
     end
-    if progress ~= '' then
-        s.progress = progress
-    end
-end
-
-local function count_run(q, job_type, run)
-    add_total(q, 'runs:', job_type, 1)
-    if run > 0 then
-        add_total(q, 'run_ms:', job_type, run)
+    if v.progress ~= '' then
+        s.progress = v.progress
     end
 end
 
-local function settle_done(q, id, text, v)
+local function count_run(q, job_type, runs, ms)
+    add_total(q, 'runs:', job_type, runs)
+    if ms > 0 then
+        add_total(q, 'run_ms:', job_type, ms)
+    end
+end
+
+-- Success without anything to keep: the job is gone. `text` is its state.
+local function settle_gone(q, id, text)
     local flags = byte(text, 18)
-    add_total(q, 'completed:', v.job_type, 1)
-    count_run(q, v.job_type, v.run)
-    free_unique(q, id, flags)
-    if not has(v.flags, 1) then
-        q.job_set[id], q.state_set[id] = false, false
-        q.ended[#q.ended + 1] = id
-        q.live = q.live - 1
-        return
+    if flags % 4 >= 2 then
+        free_unique(q, id, flags)
     end
+    q.state_read[id] = GONE
+    q.done[#q.done + 1] = id
+end
+
+local function settle_kept(q, id, text, v)
+    add_total(q, 'completed:', v.job_type, 1)
+    count_run(q, v.job_type, 1, v.run)
+    free_unique(q, id, byte(text, 18))
     local s = state_read(text)
-    keep_notes(s, v.error, v.progress)
+    keep_notes(s, v)
     if v.result ~= '' then
         s.result = v.result
     end
@@ -39,14 +42,14 @@ end
 
 local function settle_retry(q, id, text, v)
     local s = state_read(text)
-    keep_notes(s, v.error, v.progress)
+    keep_notes(s, v)
     if v.verdict == BURY then
         add_total(q, 'died:', v.job_type, 1)
         if has(v.flags, 2) then
             s.attempts = math.max(s.attempts - 1, 0)
         else
             add_total(q, 'failed:', v.job_type, 1)
-            count_run(q, v.job_type, v.run)
+            count_run(q, v.job_type, 1, v.run)
         end
         free_unique(q, id, s.flags)
         enter_ended(q, id, s, 'x')
@@ -55,23 +58,23 @@ local function settle_retry(q, id, text, v)
     if v.verdict == AGAIN then
         add_total(q, 'failed:', v.job_type, 1)
         add_total(q, 'retried:', v.job_type, 1)
-        count_run(q, v.job_type, v.run)
+        count_run(q, v.job_type, 1, v.run)
         s.releases = 0
     elseif v.verdict == RELEASE then
         s.attempts = math.max(s.attempts - 1, 0)
         s.releases = s.releases + 1
     else
         add_total(q, 'completed:', v.job_type, 1)
-        count_run(q, v.job_type, v.run)
+        count_run(q, v.job_type, 1, v.run)
         s.attempts, s.releases = 0, 0
     end
     enter_waiting(q, id, s, v.delay)
 end
 
-local function settle_one(v)
-    local q, id = v.queue, v.id
-    local text = q.known and state_of(q, id)
-    if not text or sub(text, 1, 17) ~= v.token then
+-- One lease with a verdict of its own.
+local function settle_one(q, id, token, v)
+    local text = state_of(q, id)
+    if not text or sub(text, 1, 17) ~= token then
         return 'S'
     end
     if v.verdict ~= DONE and v.verdict ~= BURY and has(byte(text, 18), 1) then
@@ -79,12 +82,66 @@ local function settle_one(v)
     end
     q.unleased[#q.unleased + 1] = id
     if v.verdict == DONE then
-        settle_done(q, id, text, v)
+        settle_kept(q, id, text, v)
     else
         settle_retry(q, id, text, v)
     end
     return 'O'
 end
+
+-- Leases of one type that succeeded, with nothing to keep.
+local function settle_run(q, job_type, ids, tokens, runs)
+    local ms, before, stale = 0, #q.done, nil
+    for i = 1, #ids do
+        local id = ids[i]
+        local text = state_of(q, id)
+        if text and sub(text, 1, 17) == tokens[i] then
+            settle_gone(q, id, text)
+            ms = ms + runs[i]
+        else
+            stale = stale or {}
+            stale[i] = 'S'
+        end
+    end
+    local n = #q.done - before
+    if n > 0 then
+        q.live = q.live - n
+        add_total(q, 'completed:', job_type, n)
+        count_run(q, job_type, n, ms)
+    end
+    if not stale then
+        return string.rep('O', n)
+    end
+    for i = 1, #ids do
+        stale[i] = stale[i] or 'O'
+    end
+    return table.concat(stale)
+end
+
+-- Rows of queue, type, ids, tokens, run times and, for a lease with more to say, its notes.
+local SETTLE_STRIDE = 6
+
+local function settle_all(rows)
+    local answers = {}
+    for at = 1, #rows, SETTLE_STRIDE do
+        local q, ids, tokens = queue_at(rows[at] + 1), rows[at + 2], rows[at + 3]
+        local notes, answer = rows[at + 5], nil
+        if not q.known then
+            answer = string.rep('S', #ids)
+        elseif notes == 0 then
+            answer = settle_run(q, rows[at + 1], ids, tokens, rows[at + 4])
+        else
+            answer = settle_one(q, ids[1], tokens[1], {
+                job_type = rows[at + 1], run = rows[at + 4][1], verdict = notes[1],
+                flags = notes[2], delay = notes[3], error = notes[4], progress = notes[5],
+                result = notes[6]})
+        end
+        answers[#answers + 1] = answer
+    end
+    return table.concat(answers)
+end
+
+local EXTEND_STRIDE = 5
 
 local function extend_one(q, id, token, lease, progress)
     local text = q.known and state_of(q, id)
@@ -97,32 +154,8 @@ local function extend_one(q, id, token, lease, progress)
         s.progress = progress
     end
     q.state_set[id] = state_text(s)
-    append(q.scores, q.leases, s.at, id)
+    append(q.scores, q.leases, score_of(s.at), id)
     return has(s.flags, 1) and 'X' or 'O'
-end
-
--- The states of all leases that the plan names, a read a queue. Rows begin with queue and id.
-local function prefetch_leases(rows, stride, ids)
-    for at = 1, #rows, stride do
-        local index = rows[at] + 1
-        ids[index] = ids[index] or {}
-        local list = ids[index]
-        list[#list + 1] = rows[at + 1]
-    end
-end
-
-local SETTLE_STRIDE, EXTEND_STRIDE = 11, 5
-
-local function settle_all(rows)
-    local answers = {}
-    for at = 1, #rows, SETTLE_STRIDE do
-        answers[#answers + 1] = settle_one({
-            queue = queue_at(rows[at] + 1), id = rows[at + 1], token = rows[at + 2],
-            verdict = rows[at + 3], flags = rows[at + 4], delay = rows[at + 5], run = rows[at + 6],
-            job_type = rows[at + 7], error = rows[at + 8], progress = rows[at + 9],
-            result = rows[at + 10]})
-    end
-    return table.concat(answers)
 end
 
 local function extend_all(rows)
@@ -132,4 +165,18 @@ local function extend_all(rows)
             rows[at + 3], rows[at + 4])
     end
     return table.concat(answers)
+end
+
+-- The states of all leases that the plan names, a read a queue.
+local function prefetch_leases(settles, extends)
+    local ids = gathering()
+    for at = 1, #settles, SETTLE_STRIDE do
+        gather(ids, settles[at] + 1, settles[at + 2])
+    end
+    for at = 1, #extends, EXTEND_STRIDE do
+        gather(ids, extends[at] + 1, {extends[at + 1]})
+    end
+    for index, list in pairs(ids.lists) do
+        prefetch_states(queue_at(index), list)
+    end
 end

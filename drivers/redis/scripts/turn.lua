@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A whole turn: settle, push, extend, reserve. The plan: now, settles, groups, extends, reserve or
 -- 0, register, dedupe_keep. The answer: letters of the settles, the groups' answers, letters of the
--- extends, the next look, the jobs as rows of queue, id, content and state, and the reserve's error.
+-- extends, the next look, blocks of jobs handed out, and the reserve's error.
 
 -- Queues that are to be written and were never registered. Their names must be in the registry
 -- before the first job is in them, and the registry is a key of another slot: the asker does it.
@@ -35,34 +35,23 @@ end
 -- With memory at its limit the first command that could need more is refused, and none after a
 -- command that wrote. Pushes are to hear of it; outcomes and leases are to pass.
 local function memory_is_full()
-    local full = false
     if #plan[3] > 0 then
         local q = queue_at(plan[3][1][1] + 1)
         local answer = redis.pcall('HSET', q.meta, 'layout', LAYOUT)
-        if type(answer) == 'table' and answer.err then
-            if sub(answer.err, 1, 3) ~= 'OOM' then
-                error(answer)
-            end
-            full = true
+        if type(answer) ~= 'table' or not answer.err then
+            return false
+        end
+        if sub(answer.err, 1, 3) ~= 'OOM' then
+            error(answer)
         end
     end
     call('DEL', sub(KEYS[1], 1, -5) .. 'none')
-    return full
+    return #plan[3] > 0
 end
 
-return finish(function()
-    local missing = unregistered()
-    if #missing > 0 then
-        if plan[6] ~= 1 then
-            return {'register', missing}
-        end
-    end
-    local ids = {}
-    prefetch_leases(plan[2], SETTLE_STRIDE, ids)
-    prefetch_leases(plan[4], EXTEND_STRIDE, ids)
-    for index, list in pairs(ids) do
-        prefetch_states(queue_at(index), list)
-    end
+-- Settles, pushes and renewals: their answers.
+local function change_all(missing)
+    prefetch_leases(plan[2], plan[4])
     local full = memory_is_full()
     if not full then
         register(missing)
@@ -71,25 +60,48 @@ return finish(function()
     local pushed = push_all(plan[3], full)
     local extended = extend_all(plan[4])
     for _, q in pairs(queues) do
-        if q.job_set then
+        if q.count then
             probe(q)
         end
     end
     for _, q in pairs(queues) do
-        if q.job_set then
+        if q.count then
             flush(q, plan[7])
         end
     end
-    local wait, rows, trouble = -1, {}, ''
-    if plan[5] ~= 0 then
-        wrote = false
-        local fine, a, b = pcall(reserve_all, plan[5])
-        if fine then
-            wait, rows = a, b
-        else
-            trouble = (wrote and 'DIRTY ' or 'CLEAN ') ..
-                (type(a) == 'table' and a.err or tostring(a))
+    return settled, pushed, extended
+end
+
+-- Its own error is an answer beside the others: what has been changed before stays changed.
+local function reserve_apart()
+    if plan[5] == 0 then
+        return -1, {}, ''
+    end
+    wrote = false
+    local fine, a, b = pcall(reserve_all, plan[5])
+    if fine then
+        return a, b, ''
+    end
+    return -1, {}, (wrote and 'DIRTY ' or 'CLEAN ') ..
+        (type(a) == 'table' and a.err or tostring(a))
+end
+
+-- Whoever sleeps need not hear of jobs that this very turn has handed out.
+local function ring_bells()
+    for _, q in pairs(queues) do
+        if q.rings and not q.emptied then
+            ring(q)
         end
     end
-    return {'turn', settled, pushed, extended, wait, rows, trouble}
+end
+
+return finish(function()
+    local missing = unregistered()
+    if #missing > 0 and plan[6] ~= 1 then
+        return {'register', missing}
+    end
+    local settled, pushed, extended = change_all(missing)
+    local wait, blocks, trouble = reserve_apart()
+    ring_bells()
+    return {'turn', settled, pushed, extended, wait, blocks, trouble}
 end)
