@@ -6,8 +6,9 @@
 #define FOLDER_SIZE 512
 #define FOLDER_WORD_SIZE 64
 
-/* Makes the run's folder, in TMPDIR or /tmp. 0, and a line on standard error, if it cannot. */
-int folder_begin(void);
+/* Makes the run's folder: in TMPDIR, else in /dev/shm for a quick run if there is room, else in
+   /tmp. 0, and a line on standard error, if it cannot. */
+int folder_begin(int quick);
 
 /* Removes what is in it. What comes next shares no word with what came before, so a process that
    was killed leaves nothing behind that could be mistaken. */

@@ -380,9 +380,12 @@ static void compare(struct history *h)
 {
     struct subject *s = &h->subject;
     struct dray_filter filter = {0};
-    uint64_t fail_from = s->fail_from;
+    uint64_t fail_from = s->fail_from, allocations = s->allocations;
     uint32_t page = (uint32_t)draw(h, 60) + 1;
 
+    /* Until the allocation fails that is to fail, the history is one that was played without. */
+    if (fail_from && !s->failures)
+        return;
     s->fail_from = 0;
     if (!h->failure[0] && s->driver->list) {
         if (subject_list(s, &filter, page) != DRAY_OK)
@@ -397,6 +400,7 @@ static void compare(struct history *h)
             violated(h, h->model.why);
     }
     s->fail_from = fail_from;
+    s->allocations = allocations; /* looking on does not move what fails */
 }
 
 static void step(struct history *h)

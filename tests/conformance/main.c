@@ -232,7 +232,7 @@ static int test_driver(struct command *command)
     struct portrait portrait = {0};
     struct sigaction action = {.sa_handler = on_signal};
 
-    if (!journal_open() || !folder_begin())
+    if (!journal_open() || !folder_begin(command->plan.quick))
         return STATUS_INTERNAL;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
