@@ -25,6 +25,8 @@ command jq jq
 command sqlite3 sqlite3
 command redis-server redis-server
 command script bsdutils
+command file file
+command spin spin
 module cmocka libcmocka-dev
 '
 packages_check='
