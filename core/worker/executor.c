@@ -230,8 +230,9 @@ static void let_gather(struct executor *e, uint32_t had)
     w->spinning = 0;
 }
 
-static int run_call(struct worker *w)
+static int run_call(struct executor *e)
 {
+    struct worker *w = e->worker;
     struct inline_call *call = w->calls;
     if (!call)
         return 0;
@@ -240,9 +241,11 @@ static int run_call(struct worker *w)
         w->last_call = &w->calls;
     if (w->idle && (w->calls || w->ring.n || w->look))
         worker_wake(w); /* one wake-up may have stood for several wishes */
+    e->working = 1;
     pthread_mutex_unlock(&w->dray->lock);
     int result = call->fn(call->arg);
     pthread_mutex_lock(&w->dray->lock);
+    e->working = 0;
     call->result = result;
     pthread_cond_signal(&call->finished);
     call->done = 1;
@@ -322,12 +325,14 @@ void executor_run(struct executor *e)
     for (;;) {
         if (w->expired || surplus(w))
             return;
-        if (run_call(w))
+        if (run_call(e))
             continue;
         if (steal_one(e) || fill_chunk(e)) {
+            e->working = 1;
             pthread_mutex_unlock(&dray->lock);
             run_chunk(e);
             instance_lock(dray);
+            e->working = 0;
             if (w->expired)
                 return;
             uint32_t had = e->nfinished;

@@ -113,6 +113,16 @@ static void wait_for_keeper(struct worker *w)
         pthread_cond_wait(&w->ended, &w->dray->lock);
 }
 
+/* Executors that are in no handler only have to be scheduled to see the end. */
+static void wait_for_executors(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->nexecutors; i++) {
+        struct executor *e = &w->executors[i];
+        while (e->has_thread && !e->exited && !e->working)
+            pthread_cond_wait(&w->ended, &w->dray->lock);
+    }
+}
+
 /* Lets go of executors that still run, and returns how many those are. */
 static uint32_t let_go(struct worker *w)
 {
@@ -156,6 +166,7 @@ static int finish(struct worker *w, struct dray_work_report *report, struct dray
     struct dray *dray = w->dray;
     w->joining = 1;
     wait_for_keeper(w);
+    wait_for_executors(w);
     refuse_calls(w);
     uint32_t orphans = let_go(w);
     w->report.running = orphans;

@@ -46,6 +46,7 @@ struct executor {
     uint32_t nfinished;
     int has_thread; /* to be joined; dray_work_one lends its own */
     int exited;
+    int working;       /* in handlers or a call, without the lock */
     int orphan;        /* nobody waits for it any more */
     uint64_t clock_us; /* private: the last reading, the end of one run and the start of the next */
     uint64_t looked_us; /* private: when it looked for jobs last */

@@ -267,12 +267,13 @@ static void test_outcomes_that_cannot_be_written_are_lost(void **state)
     assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
     script_say(SCRIPT_SETTLE, DRAY_UNREACHABLE, -1, 0);
     rig_push("t", "a");
-    start(&(struct dray_worker_options){.concurrency = 1, .shutdown_timeout_ms = 1000});
+    start(&(struct dray_worker_options){.concurrency = 64, .shutdown_timeout_ms = 1000});
     WAIT_FOR(script_count(SCRIPT_SETTLE) >= 2);
     begin_stop(&s);
     rig_advance(1001);
     end_stop(&s);
     assert_int_equal(s.report.lost, 1);
+    assert_int_equal(s.report.running, 0); /* slow to wake is not stuck */
     assert_int_equal(rig_saw(SAW_TROUBLE), 1);
 }
 
