@@ -25,73 +25,6 @@ static char *payload_outside(struct table *table, struct dray_str payload)
     return copy;
 }
 
-static uint64_t text_bytes(const struct record *record)
-{
-    return (uint64_t)record->id_len + record->name_len + record->unique_len + record->group_len +
-           record->payload_len;
-}
-
-static uint64_t note_bytes(const struct notes *notes)
-{
-    return notes ? (uint64_t)notes->error_len + notes->result_len + notes->progress_len : 0;
-}
-
-uint32_t record_new(struct table *table, const struct dray_job *job)
-{
-    size_t fixed = sizeof(struct record) + text_size(job);
-    int outside = fixed + job->payload.len > SLAB_BLOCK_MAX;
-    uint32_t ref = slab_take(&table->slab, fixed + (outside ? sizeof(char *) : job->payload.len));
-
-    if (!ref)
-        return 0;
-    struct record *record = record_at(&table->slab, ref);
-    memset(record, 0, sizeof(*record));
-    char *copy = outside ? payload_outside(table, job->payload) : NULL;
-    if (outside && !copy) {
-        slab_give(&table->slab, ref);
-        return 0;
-    }
-    record->place = RECORD_NO_PLACE;
-    record->due = RECORD_NO_DUE;
-    record->timeout_ms = job->timeout_ms;
-    record->max_attempts = job->max_attempts;
-    record->payload_len = (uint32_t)job->payload.len;
-    record->priority =
-        (uint8_t)(job->priority < DRAY_PRIORITY_LAST ? job->priority : DRAY_PRIORITY_LAST);
-    record->flags = outside ? RECORD_OUTSIDE : 0;
-    record->id_len = (uint8_t)job->id.len;
-    record->name_len = (uint8_t)job->name.len;
-    record->unique_len = (uint8_t)job->unique.len;
-    record->group_len = (uint8_t)job->group.len;
-    char *at = append(record->text, job->id);
-    at = append(append(append(at, job->name), job->unique), job->group);
-    if (outside)
-        memcpy(at, &copy, sizeof(copy));
-    else
-        append(at, job->payload);
-    table->nbytes += text_bytes(record);
-    return ref;
-}
-
-void record_free(struct table *table, uint32_t ref)
-{
-    struct record *record = record_at(&table->slab, ref);
-
-    table->nbytes -= text_bytes(record) + note_bytes(record->notes);
-    if (record->flags & RECORD_OUTSIDE) {
-        char *copy;
-        memcpy(&copy,
-            record->text + record->id_len + record->name_len + record->unique_len +
-                record->group_len,
-            sizeof(copy));
-        table->host->resize(table->host, copy, 0);
-    }
-    if (record->notes)
-        table->host->resize(table->host, record->notes, 0);
-    record->state = 0;
-    slab_give(&table->slab, ref);
-}
-
 static struct dray_str note_error(const struct notes *notes)
 {
     return (struct dray_str){notes ? notes->text : NULL, notes ? notes->error_len : 0};
@@ -107,6 +40,86 @@ static struct dray_str note_progress(const struct notes *notes)
 {
     return (struct dray_str){notes ? notes->text + notes->error_len + notes->result_len : NULL,
         notes ? notes->progress_len : 0};
+}
+
+static uint64_t text_bytes(const struct table *table, const struct record *record)
+{
+    uint64_t bytes = (uint64_t)record->id_len + record->name_len + record->unique_len +
+                     record->group_len + record->payload_len;
+
+    if (!table->extra)
+        return bytes;
+    struct dray_str name = {record->text + record->id_len, record->name_len};
+    return bytes + record->type->name.len + record->type->queue->name.len + table->extra(name, 0) +
+           table->extra(record_unique(record), 0) + table->extra(record_payload(record), 1);
+}
+
+static uint64_t note_bytes(const struct table *table, const struct notes *notes)
+{
+    if (!notes)
+        return 0;
+    uint64_t bytes = (uint64_t)notes->error_len + notes->result_len + notes->progress_len;
+    if (!table->extra)
+        return bytes;
+    return bytes + table->extra(note_error(notes), 0) + table->extra(note_result(notes), 0) +
+           table->extra(note_progress(notes), 0);
+}
+
+uint32_t record_new(struct table *table, struct tally *type, const struct dray_job *job)
+{
+    size_t fixed = sizeof(struct record) + text_size(job);
+    int outside = fixed + job->payload.len > SLAB_BLOCK_MAX;
+    uint32_t ref = slab_take(&table->slab, fixed + (outside ? sizeof(char *) : job->payload.len));
+
+    if (!ref)
+        return 0;
+    struct record *record = record_at(&table->slab, ref);
+    memset(record, 0, sizeof(*record));
+    char *copy = outside ? payload_outside(table, job->payload) : NULL;
+    if (outside && !copy) {
+        slab_give(&table->slab, ref);
+        return 0;
+    }
+    record->type = type;
+    record->place = RECORD_NO_PLACE;
+    record->due = RECORD_NO_DUE;
+    record->timeout_ms = job->timeout_ms;
+    record->max_attempts = job->max_attempts;
+    record->payload_len = (uint32_t)job->payload.len;
+    record->priority =
+        (uint8_t)(job->priority < DRAY_PRIORITY_LAST ? job->priority : DRAY_PRIORITY_LAST);
+    record->flags = (uint8_t)((outside ? RECORD_OUTSIDE : 0) | table->mark);
+    record->id_len = (uint8_t)job->id.len;
+    record->name_len = (uint8_t)job->name.len;
+    record->unique_len = (uint8_t)job->unique.len;
+    record->group_len = (uint8_t)job->group.len;
+    char *at = append(record->text, job->id);
+    at = append(append(append(at, job->name), job->unique), job->group);
+    if (outside)
+        memcpy(at, &copy, sizeof(copy));
+    else
+        append(at, job->payload);
+    table->nbytes += text_bytes(table, record);
+    return ref;
+}
+
+void record_free(struct table *table, uint32_t ref)
+{
+    struct record *record = record_at(&table->slab, ref);
+
+    table->nbytes -= text_bytes(table, record) + note_bytes(table, record->notes);
+    if (record->flags & RECORD_OUTSIDE) {
+        char *copy;
+        memcpy(&copy,
+            record->text + record->id_len + record->name_len + record->unique_len +
+                record->group_len,
+            sizeof(copy));
+        table->host->resize(table->host, copy, 0);
+    }
+    if (record->notes)
+        table->host->resize(table->host, record->notes, 0);
+    record->state = 0;
+    slab_give(&table->slab, ref);
 }
 
 int record_note(struct table *table, struct record *record, struct dray_str error,
@@ -131,7 +144,7 @@ int record_note(struct table *table, struct record *record, struct dray_str erro
     notes->result_len = (uint32_t)result.len;
     notes->progress_len = (uint32_t)progress.len;
     append(append(append(notes->text, error), result), progress);
-    table->nbytes += note_bytes(notes) - note_bytes(record->notes);
+    table->nbytes += note_bytes(table, notes) - note_bytes(table, record->notes);
     host->resize(host, record->notes, 0);
     record->notes = notes;
     if (new_error)
@@ -146,10 +159,11 @@ void record_clear_error(struct table *table, struct record *record)
     record->error = RECORD_ERROR_NOTE;
     if (!record->notes)
         return;
+    table->nbytes -= note_bytes(table, record->notes);
     memmove(record->notes->text, record->notes->text + record->notes->error_len,
         (size_t)record->notes->result_len + record->notes->progress_len);
-    table->nbytes -= record->notes->error_len;
     record->notes->error_len = 0;
+    table->nbytes += note_bytes(table, record->notes);
 }
 
 static struct dray_str error_of(const struct record *record)

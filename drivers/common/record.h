@@ -21,7 +21,8 @@ struct table;
 
 enum {
     RECORD_CANCELLED = DRAY_JOB_CANCELLED,
-    RECORD_OUTSIDE = 2 /* the payload has memory of its own */
+    RECORD_OUTSIDE = 2, /* the payload has memory of its own */
+    RECORD_COPIED = 4   /* the same as table.mark, but for jobs that a copy has yet to tell */
 };
 
 /* Errors that the driver itself writes take no memory, so that they can always be written. */
@@ -89,7 +90,7 @@ static inline struct dray_str record_payload(const struct record *record)
 }
 
 /* A copy of the pushed fields of `job`, state 0, in no list. 0 without memory. */
-uint32_t record_new(struct table *table, const struct dray_job *job);
+uint32_t record_new(struct table *table, struct tally *type, const struct dray_job *job);
 
 /* Frees it and all that it holds. */
 void record_free(struct table *table, uint32_t ref);

@@ -41,6 +41,8 @@ void state_leave(struct table *table, struct queue *queue, uint32_t ref)
     struct record *record = record_at(&table->slab, ref);
     uint32_t state = record->state;
 
+    if (table->copy)
+        table_copy_leaving(table, ref);
     switch (state) {
     case DRAY_STATE_READY:
         list_remove(&table->slab, &queue->ready[record->priority], record);

@@ -34,6 +34,7 @@ void table_free(struct table *table)
     if (!table)
         return;
     const struct dray_host *host = table->host;
+    table_copy_end(table);
     free_records(table);
     for (uint32_t i = 0; i < table->queues.count; i++) {
         struct queue *queue = (struct queue *)(void *)table->queues.list[i];
@@ -52,10 +53,25 @@ void table_free(struct table *table)
     host->resize(host, table, 0);
 }
 
-uint64_t table_count(const struct table *table, uint64_t *bytes)
+void table_weigh(struct table *table, table_extra_fn extra)
 {
-    *bytes = table->nbytes;
-    return table->nrecords;
+    table->extra = extra;
+}
+
+void table_measure(const struct table *table, struct table_size *size)
+{
+    *size = (struct table_size){.jobs = table->nrecords, .bytes = table->nbytes};
+    for (uint32_t i = 0; i < table->queues.count; i++) {
+        const struct queue *queue = (struct queue *)(void *)table->queues.list[i];
+        size->active += queue->counts[DRAY_STATE_ACTIVE];
+        for (uint32_t k = 0; k < queue->types.count; k++) {
+            const struct tally *type = (struct tally *)(void *)queue->types.list[k];
+            if (!tally_is_counted(type))
+                continue;
+            size->totals++;
+            size->bytes += queue->name.len + type->name.len;
+        }
+    }
 }
 
 struct queue *table_queue(struct table *table, struct dray_str name)

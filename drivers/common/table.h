@@ -29,8 +29,21 @@ struct table_now {
 struct table *table_new(const struct dray_host *host, const char *driver, uint64_t capacity);
 void table_free(struct table *table);
 
-/* How many jobs there are, and the bytes of their payloads, ids and other texts. */
-uint64_t table_count(const struct table *table, uint64_t *bytes);
+/* What a text takes in a store beyond its own bytes; `payload`: it is one. */
+typedef uint64_t (*table_extra_fn)(struct dray_str text, int payload);
+
+/* From the beginning, table_measure is to count that too, and the names of queues and types. */
+void table_weigh(struct table *table, table_extra_fn extra);
+
+struct table_size {
+    uint64_t jobs;
+    uint64_t active; /* of them */
+    uint64_t totals; /* types of queues that have counted anything */
+    uint64_t bytes;  /* of all texts */
+};
+
+/* How much there is. Takes a moment for each type of each queue. */
+void table_measure(const struct table *table, struct table_size *size);
 
 /* Returns and sets group->code. */
 int32_t table_push(struct table *table, struct dray_call *call, const struct table_now *now,

@@ -64,8 +64,23 @@ void table_listen(struct table *table, table_event_fn tell, void *arg);
    anything. A job that is there already is replaced by PUSH and JOB. */
 int32_t table_replay(struct table *table, const struct table_event *event);
 
-/* Tells `tell` the events that make an empty table like this one. DRAY_OK, DRAY_NOMEM. */
-int32_t table_dump(const struct table *table, table_event_fn tell, void *arg);
+/*
+ * A copy: tells `tell` the events that make an empty table like this one was when the copy began,
+ * a little at each step, while the table goes on. A job that is about to change is told before its
+ * turn, so an event may come in the middle of any operation; in return no step looks back. What
+ * happens meanwhile is heard by who listens, and is to be done again behind the copy.
+ *
+ * Queues, totals and the times of delayed jobs are taken at once: a moment for each. One copy at a
+ * time. DRAY_OK, DRAY_NOMEM.
+ */
+int32_t table_copy_begin(struct table *table, table_event_fn tell, void *arg);
+
+/* Tells one job, or passes over one. 0: all have been told. */
+int table_copy_step(struct table *table);
+
+/* Ends it, whether all were told or not (then it looks at each job once); nothing if there is none.
+ */
+void table_copy_end(struct table *table);
 
 /* The job behind a reference that a table operation has given out just now. */
 void table_show_ref(

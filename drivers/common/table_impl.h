@@ -56,12 +56,14 @@ struct staged {
     uint32_t state;
 };
 
+struct copy;
+
 struct table {
     const struct dray_host *host;
     const char *driver;
     uint64_t capacity;
     uint64_t nrecords;
-    uint64_t nbytes; /* texts of all records: payloads, names, errors and so on */
+    uint64_t nbytes; /* texts of all records: payloads, names, errors and so on; see table_weigh */
     uint64_t seed;
     struct slab slab;
     struct index ids;
@@ -74,6 +76,9 @@ struct table {
     uint32_t staged_room;
     table_event_fn tell; /* NULL: nobody listens */
     void *tell_arg;
+    table_extra_fn extra; /* NULL: texts take their own bytes */
+    struct copy *copy;    /* under way, or NULL */
+    uint8_t mark;         /* RECORD_COPIED or 0: what jobs carry that no copy has to tell */
 };
 
 struct key {
@@ -133,6 +138,14 @@ static inline void tell_queue(struct table *table, uint32_t kind, const struct q
     if (table->tell)
         table_tell_queue(table, kind, queue);
 }
+
+static inline int tally_is_counted(const struct tally *type)
+{
+    return (type->pushed | type->completed | type->failed | type->died | type->runs) != 0;
+}
+
+/* A job is about to leave its state while a copy is under way; table_copy.c. */
+void table_copy_leaving(struct table *table, uint32_t ref);
 
 /* Fills in a job as list and reserve show it, times included. */
 void table_show(

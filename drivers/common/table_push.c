@@ -114,12 +114,11 @@ static uint32_t make(struct stage *stage, uint32_t member, uint32_t hash, uint32
     const struct dray_job *job = stage->group->jobs[member];
     struct table *table = stage->table;
     struct tally *type = table_type_make(table, stage->queue, job->type);
-    uint32_t ref = type ? record_new(table, job) : 0;
+    uint32_t ref = type ? record_new(table, type, job) : 0;
 
     if (!ref)
         return 0;
     struct record *record = record_at(&table->slab, ref);
-    record->type = type;
     record->hash = hash;
     record->created_ms = stage->now->wall_ms;
     record->due = due_of(stage, job);

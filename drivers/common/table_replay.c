@@ -118,8 +118,8 @@ static void set_counters(struct record *record, const struct table_event *event)
     record->attempts = event->job.attempts;
     record->releases = event->job.releases;
     record->token = event->job.token;
-    record->flags =
-        (uint8_t)((record->flags & RECORD_OUTSIDE) | (event->job.flags & RECORD_CANCELLED));
+    record->flags &= (uint8_t)~RECORD_CANCELLED;
+    record->flags |= (uint8_t)(event->job.flags & RECORD_CANCELLED);
     record->due = event->due_ms;
 }
 
@@ -150,12 +150,11 @@ static int32_t replay_job(struct table *table, struct queue *queue, const struct
     uint32_t hash = table_hash(queue, event->job.id);
     uint32_t old = table_find_id(table, queue, event->job.id, hash);
     struct tally *type = table_type_make(table, queue, event->job.type);
-    uint32_t ref = type ? record_new(table, &event->job) : 0;
+    uint32_t ref = type ? record_new(table, type, &event->job) : 0;
 
     if (!ref)
         return DRAY_NOMEM;
     struct record *record = record_at(&table->slab, ref);
-    record->type = type;
     record->hash = hash;
     record->created_ms = event->job.created_ms;
     set_counters(record, event);

@@ -33,11 +33,13 @@ static int before(const struct times_entry *a, const struct times_entry *b)
     return a->when != b->when ? a->when < b->when : (int32_t)(a->order - b->order) < 0;
 }
 
+/* `slab` is NULL where no record is to know its place. */
 static void put(
     struct times *times, const struct slab *slab, uint32_t place, struct times_entry entry)
 {
     times->entries[place] = entry;
-    record_at(slab, entry.ref)->place = place;
+    if (slab)
+        record_at(slab, entry.ref)->place = place;
 }
 
 static void rise(
@@ -86,4 +88,22 @@ void times_remove(struct times *times, const struct slab *slab, uint32_t place)
         rise(times, slab, place, last);
     else
         sink(times, slab, place, last);
+}
+
+int times_copy(struct times *to, const struct times *from, const struct dray_host *host)
+{
+    if (!times_ensure(to, host, from->count))
+        return 0;
+    if (from->count)
+        memcpy(to->entries, from->entries, from->count * sizeof(*from->entries));
+    to->count = from->count;
+    return 1;
+}
+
+uint32_t times_take_first(struct times *copy)
+{
+    uint32_t ref = copy->entries[0].ref;
+
+    times_remove(copy, NULL, 0);
+    return ref;
 }

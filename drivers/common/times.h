@@ -34,4 +34,10 @@ void times_add(struct times *times, const struct slab *slab, int64_t when, uint3
 /* Takes out the record at `place`. */
 void times_remove(struct times *times, const struct slab *slab, uint32_t place);
 
+/* Fills `to`, which is empty, with what `from` holds; no record learns of it. 0 without memory. */
+int times_copy(struct times *to, const struct times *from, const struct dray_host *host);
+
+/* Takes the first out of such a copy, which is not empty. */
+uint32_t times_take_first(struct times *copy);
+
 #endif

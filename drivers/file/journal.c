@@ -10,7 +10,7 @@
 
 #define RESERVE                                                                                    \
     (256 * 1024) /* bytes for outcomes and leases on a full disk: some thousand of them */
-#define AHEAD (1024 * 1024) /* allocated at a time */
+#define AHEAD (1024 * 1024) /* allocated at a time, at most */
 
 void journal_adopt(struct journal *journal, int fd, const struct stat *st)
 {
@@ -124,6 +124,17 @@ static int allocate(struct journal *journal, int64_t to)
     return sys;
 }
 
+/* Small files get little at a time. */
+static int64_t step_ahead(const struct store *store)
+{
+    return store->max_file_size / 8 < AHEAD ? store->max_file_size / 8 : AHEAD;
+}
+
+int64_t journal_ahead(const struct store *store)
+{
+    return RESERVE + step_ahead(store);
+}
+
 /* 0 if there is room up to `need`, or the errno that says there is none. */
 static int find_room(struct store *store, int64_t need)
 {
@@ -132,7 +143,7 @@ static int find_room(struct store *store, int64_t need)
     if (journal->no_room || need <= journal->room)
         return 0;
     journal->full = 0;
-    int sys = allocate(journal, need + AHEAD);
+    int sys = allocate(journal, need + step_ahead(store));
     if (is_full(sys))
         sys = allocate(journal, need);
     /* Old files are a luxury. */

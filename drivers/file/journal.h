@@ -31,6 +31,9 @@ int journal_fits_reserve(const struct store *store, int64_t bytes);
 /* Gives the reserve back to the disk; 0 if that fails. */
 int journal_give_reserve(struct store *store);
 
+/* Bytes on the disk behind the end of the file, at most. */
+int64_t journal_ahead(const struct store *store);
+
 /* Appends the batch, and with `sync` makes it safe on the disk. DRAY_UNKNOWN poisons the store;
    after any other error the file is as it was before. */
 int32_t journal_append(struct store *store, struct dray_call *call, int sync);

@@ -62,6 +62,13 @@ void header_write(char out[HEADER_LEN], const struct header *header);
 int header_read(struct header *header, const char *text, size_t len, struct buffer *scratch,
     const struct dray_host *host);
 
+/* What a text takes in a record beyond its own bytes; as table_weigh wants it. */
+uint64_t line_extra(struct dray_str text, int payload);
+
+/* The least that a file written anew from such a table takes: less than it really takes by what the
+   numbers have in digits beyond the first, and by times and counts that only some jobs have. */
+int64_t line_least(const struct table_size *size);
+
 /* The machine's boot as records have it. */
 uint32_t line_boot(const char *boot_id);
 

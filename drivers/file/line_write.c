@@ -266,6 +266,39 @@ void line_seal(char *line, size_t len, int more)
     put_hex(line + LINE_START_LEN, crc32c(line + LINE_SUMMED, len - LINE_SUMMED), 8);
 }
 
+uint64_t line_extra(struct dray_str text, int payload)
+{
+    uint64_t extra = 0;
+
+    if (payload && can_be_raw(text))
+        return 0;
+    for (uint64_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        int escaped = !is_plain(c);
+        extra += (uint64_t)escaped * (c == '"' || c == '\\' || c == '\n' ? 1 : WORST - 1);
+    }
+    /* The longer name, and the quotes that a payload as it is does not have. */
+    return extra + (payload ? sizeof("_text\"\"") - 1 : 0);
+}
+
+int64_t line_least(const struct table_size *size)
+{
+    static const char job[] =
+        LINE_START "00000000\",\"seq\":1,\"turn\":1,\"more\":0,\"op\":\"job\",\"queue\":\"\","
+                   "\"id\":\"\",\"type\":\"\","
+                   "\"created\":1700000000000,\"state\":\"ready\",\"payload\":}\n";
+    static const char active[] =
+        ",\"until\":1,\"boot\":\"00000000\",\"attempts\":1,\"token\":1,\"nonce\":"
+        "\"0000000000000000\",\"owner\":\"h:1\"";
+    static const char totals[] = LINE_START
+        "00000000\",\"seq\":1,\"turn\":1,\"more\":0,\"op\":\"totals\",\"queue\":\"\",\"type\":\"\","
+        "\"pushed\":1,\"completed\":1,\"failed\":0,\"retried\":0,\"died\":0,\"runs\":1,\"run_ms\":"
+        "1}\n";
+
+    return (int64_t)(HEADER_LEN + size->bytes + size->jobs * (sizeof(job) - 1) +
+                     size->active * (sizeof(active) - 1) + size->totals * (sizeof(totals) - 1));
+}
+
 void header_write(char out[HEADER_LEN], const struct header *header)
 {
     char *at = PUT(out, LINE_START "00000000\",\"dray\":\"jobs\"");

@@ -4,6 +4,7 @@
 #include "file/apply.h"
 #include "file/journal.h"
 #include "file/os.h"
+#include "file/rewrite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 
 void load_forget(struct store *store)
 {
+    rewrite_abandon(store);
     table_free(store->table);
     store->table = NULL;
 }
@@ -89,6 +91,7 @@ static int32_t new_table(struct store *store, struct dray_call *call)
     store->table = table_new(store->host, "file", UINT64_MAX / 2);
     if (!store->table)
         return explain(store, call, DRAY_NOMEM, 0);
+    table_weigh(store->table, line_extra);
     store->generation++;
     store->journal.end = 0;
     store->journal.seq = 0;
@@ -213,6 +216,7 @@ static int32_t follow(struct store *store, struct dray_call *call)
     if (code != DRAY_OK)
         return code;
     int read = journal_read_header(store, fd, &header);
+    rewrite_abandon(store);
     journal_close(&store->journal);
     journal_adopt(&store->journal, fd, &st);
     if (!known || !read || header.version != LINE_VERSION || header.after != known ||

@@ -2,6 +2,7 @@
 #include "file/open.h"
 
 #include "file/journal.h"
+#include "file/line.h"
 #include "file/load.h"
 #include "file/os.h"
 #include "file/place.h"
@@ -75,6 +76,7 @@ static int32_t create(struct store *store, struct dray_call *call)
     store->table = table_new(store->host, "file", UINT64_MAX / 2);
     if (!store->table)
         return store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: out of memory", store->path);
+    table_weigh(store->table, line_extra);
     store->generation++;
     return rewrite(store, call);
 }
@@ -96,7 +98,7 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
     struct store *store = self;
 
     store->host = host;
-    store->lock.fd = store->journal.fd = -1;
+    store->lock.fd = store->journal.fd = store->rewrite.fd = -1;
     store->boot = line_boot(host->boot_id);
     store->max_file_size = host->number(host, "max_file_size");
     store->max_backups = (uint32_t)host->number(host, "max_backups");

@@ -3,6 +3,7 @@
 
 #include "common/gate.h"
 #include "common/table_event.h"
+#include "file/compact.h"
 #include "file/journal.h"
 #include "file/load.h"
 #include "file/rewrite.h"
@@ -73,22 +74,6 @@ static int32_t heed_mark(struct store *store, struct dray_call *call)
     return rewrite(store, call);
 }
 
-static int32_t tidy(struct store *store, struct dray_call *call)
-{
-    int rescue = rewrite_is_rescue(store);
-
-    if (!store->journal.damage.header && !rescue && !rewrite_is_due(store))
-        return DRAY_OK;
-    if (rescue && !journal_give_reserve(store))
-        return DRAY_OK;
-    int32_t code = rewrite(store, call);
-    if (code == DRAY_OK || code == DRAY_POISONED)
-        return code;
-    /* The old file is as good as before. */
-    store->host->log(store->host, DRAY_LOG_WARN, "%s", call->error->text);
-    return DRAY_OK;
-}
-
 static int32_t catch_up(struct store *store, struct dray_call *call, int how)
 {
     int32_t code = load_rest(store, call);
@@ -96,7 +81,7 @@ static int32_t catch_up(struct store *store, struct dray_call *call, int how)
     if (code == DRAY_OK)
         code = heed_mark(store, call);
     if (code == DRAY_OK && how == SESSION_WRITE)
-        code = tidy(store, call);
+        code = compact_begin_turn(store, call);
     return code;
 }
 
@@ -139,6 +124,8 @@ int32_t session_end(struct store *store, struct dray_call *call, int32_t code, i
         load_forget(store);
     if (code == DRAY_OK && batch->rings)
         lock_ring(&store->lock);
+    if (code == DRAY_OK && batch->text.len)
+        compact_end_turn(store, call);
     buffer_reset(&batch->text, store->host, BATCH_KEEP);
     session_unlock(store);
     return code;

@@ -48,6 +48,29 @@ struct batch {
     int rings;           /* another process may find work */
 };
 
+/* The file being written anew, see rewrite.h. */
+struct rewrite {
+    int fd; /* of PATH.new; -1: none is under way */
+    uint64_t ino;
+    uint64_t id;        /* of the new file */
+    struct buffer text; /* not yet written */
+    int64_t at;         /* where that goes */
+    int64_t synced;     /* what lies before is on the disk */
+    uint64_t seq, turn; /* of the last record */
+    int64_t read;       /* in the old file: what lies behind has still to be copied */
+    int told;           /* the table has told all that it held */
+    int sys;            /* errno of the first failure */
+};
+
+/* When and how fast that is done, see compact.h. */
+struct compact {
+    int64_t end, live; /* of the last step */
+    int64_t debt;      /* bytes to be copied for what has changed since */
+    uint64_t new_ino;  /* the PATH.new of somebody else, as it was seen last ... */
+    int64_t new_size;
+    int64_t seen_end; /* ... when the file ended here */
+};
+
 struct store {
     const struct dray_host *host;
     struct table *table; /* NULL: to be read from the file */
@@ -58,6 +81,8 @@ struct store {
     struct lock lock;
     struct bell bell;
     struct journal journal;
+    struct rewrite rewrite;
+    struct compact compact;
     struct batch batch;
     struct buffer input, scratch; /* for reading */
     uint64_t *refs;               /* jobs to be handed out once the turn is written */

@@ -3,6 +3,7 @@
 
 #include "common/table_event.h"
 #include "file/journal.h"
+#include "file/line.h"
 #include "file/session.h"
 
 #define AROUND 512u /* more than a record takes around its texts */
@@ -67,9 +68,10 @@ static uint64_t size_of(const struct dray_push *group)
     for (uint32_t i = 0; i < group->njobs; i++) {
         const struct dray_job *job = group->jobs[i];
         bytes += AROUND +
-                 WORST * (job->name.len + job->unique.len + job->error.len + job->progress.len) +
-                 job->queue.len + job->id.len + job->type.len + job->group.len +
-                 WORST * (job->payload.len + job->result.len);
+                 WORST * (job->name.len + job->unique.len + job->error.len + job->progress.len +
+                             job->result.len) +
+                 job->queue.len + job->id.len + job->type.len + job->group.len + job->payload.len +
+                 line_extra(job->payload, 1);
     }
     return bytes;
 }

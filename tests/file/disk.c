@@ -64,6 +64,11 @@ void disk_write_file(struct file *file, const char *bytes, size_t len, int64_t a
         memcpy(file->bytes + at, bytes, len);
 }
 
+static size_t taken(const struct file *file)
+{
+    return file->len > file->ahead ? file->len : file->ahead;
+}
+
 struct name *disk_find(const char *text)
 {
     for (int i = 0; i < NAMES; i++) {
@@ -111,6 +116,7 @@ int disk_new_file(void)
     for (int i = 0; forgets && i < disk_now.nfiles; i++) {
         if (!is_reachable(i)) {
             disk_resize_file(&disk_now.files[i], 0);
+            disk_now.files[i].ahead = 0;
             return i;
         }
     }
@@ -317,10 +323,10 @@ static ssize_t disk_pwrite(int fd, const void *from, size_t len, off_t at)
         }
         len = len > 1 ? len / 2 : len;
     }
-    size_t more = (size_t)at + len > file->len ? (size_t)at + len - file->len : 0;
+    size_t more = (size_t)at + len > taken(file) ? (size_t)at + len - taken(file) : 0;
     if (limit && disk_used() + more > limit) {
         size_t room = limit > disk_used() ? (size_t)(limit - disk_used()) : 0;
-        if (!room) {
+        if (!room && len == more) {
             errno = ENOSPC;
             return -1;
         }
@@ -358,6 +364,7 @@ static int disk_ftruncate(int fd, off_t size)
     if (fails(&kind_ftruncate, 0))
         return -1;
     struct file *file = file_of(fd);
+    file->ahead = 0;
     if ((size_t)size == file->len)
         return 0;
     disk_resize_file(file, (size_t)size);
@@ -370,11 +377,13 @@ static int disk_fallocate(int fd, int mode, off_t at, off_t len)
     (void)mode;
     if (fails(&kind_fallocate, 0))
         return -1;
-    uint64_t end = (uint64_t)(at + len), have = file_of(fd)->len;
+    struct file *file = file_of(fd);
+    uint64_t end = (uint64_t)(at + len), have = taken(file);
     if (limit && end > have && disk_used() + end - have > limit) {
         errno = ENOSPC;
         return -1;
     }
+    file->ahead = end > have ? (size_t)end : file->ahead;
     return 0;
 }
 
@@ -581,9 +590,15 @@ uint64_t disk_used(void)
         if (!disk_now.names[i].text || counted[disk_now.names[i].file])
             continue;
         counted[disk_now.names[i].file] = 1;
-        bytes += disk_now.files[disk_now.names[i].file].len;
+        bytes += taken(&disk_now.files[disk_now.names[i].file]);
     }
     return bytes;
+}
+
+uint64_t disk_used_by(const char *name)
+{
+    const struct name *found = disk_find(name);
+    return found ? taken(&disk_now.files[found->file]) : 0;
 }
 
 uint64_t disk_bytes_read(void)

@@ -103,8 +103,10 @@ void disk_write(const char *name, const char *bytes, size_t len);
 /* Cuts it off there. */
 void disk_cut(const char *name, size_t len);
 
-/* Bytes of all files together. */
+/* Bytes of all files that have a name, and what is allocated behind their ends. */
 uint64_t disk_used(void);
+/* The same of one file. */
+uint64_t disk_used_by(const char *name);
 /* Bytes read since the last call. */
 uint64_t disk_bytes_read(void);
 

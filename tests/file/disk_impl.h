@@ -11,6 +11,7 @@
 struct file {
     char *bytes;
     size_t len, room;
+    size_t ahead; /* allocated on the disk up to here, should that be behind the end */
 };
 
 struct name {

@@ -26,6 +26,7 @@ struct crash_test {
     struct model models[STEPS + 1]; /* after so many steps */
     uint64_t seed;
     unsigned states, nested;
+    unsigned midway; /* steps after which a new file was begun and not done */
 };
 
 static struct rig rig;
@@ -47,6 +48,7 @@ static void set_up(uint32_t durability)
 static void play(struct crash_test *test, uint32_t durability)
 {
     struct history history;
+    size_t len;
     disk_new();
     set_up(durability);
     assert_int_equal(rig_open(&rig), DRAY_OK);
@@ -57,6 +59,7 @@ static void play(struct crash_test *test, uint32_t durability)
         int32_t code = history_step(&history);
         if (code >= 32)
             fail_msg("step %d: %s", step, rig.error.text);
+        test->midway += disk_read(RIG_PATH ".new", &len) != NULL;
     }
     test->models[STEPS] = history.model;
     disk_mark(STEPS);
@@ -157,9 +160,12 @@ static void power_is_lost(void **state)
         crash_everywhere(&test, is_long() ? 24 : 8, is_long() || round == 0 ? 1 : 7);
         disk_log_free(&test.log);
     }
-    printf(
-        "%u states recovered, %u of them from crashes of a recovery\n", test.states, test.nested);
+    printf("%u states recovered, %u of them from crashes of a recovery; a new file was under way "
+           "after %u "
+           "steps\n",
+        test.states, test.nested, test.midway);
     assert_true(test.nested > 100);
+    assert_true(test.midway > 5);
 }
 
 /* Whatever the process wrote is there: with `process`, too, that is enough. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opening: what is not ours is refused with one clear line and left as it was (X5); what is ours
- * comes back after a boot of the machine (C3) and under other options; and how large the file, the
- * memory and the opening become in a month.
+ * comes back after a boot of the machine (C3), under other options, and after it was written anew.
  */
 #include "disk.h"
 #include "rig.h"
@@ -21,12 +20,6 @@
 #include <unistd.h>
 
 static struct rig rig;
-
-static int is_long(void)
-{
-    const char *wish = getenv("DRAY_LONG");
-    return wish && *wish;
-}
 
 static int begin(void **state)
 {
@@ -210,63 +203,6 @@ static void compact_keeps_all(void **state)
     assert_string_equal(rig.seen[0].id, "first");
 }
 
-/* A month: some thousand jobs a day in the long run, one that falls due after it, one that is dead
-   for good. */
-static void a_month(void **state)
-{
-    (void)state;
-    unsigned days = 30, a_day = is_long() ? 20000 : 1500;
-    uint64_t most_disk = 0, most_read = 0;
-    int64_t most_memory = 0;
-    char id[24];
-    disk_forget();
-    rig.max_file_size = 256 * 1024;
-    rig.max_backups = 2;
-    assert_int_equal(rig_open(&rig), DRAY_OK);
-    assert_int_equal(rig_push(&rig, "old", "1", 60ull * 86400000, NULL), DRAY_OK);
-    for (unsigned day = 0; day < days; day++) {
-        for (unsigned i = 0; i < a_day; i++) {
-            snprintf(id, sizeof(id), "d%u.%u", day, i);
-            assert_int_equal(rig_push(&rig, id, "{\"to\":\"ada\"}", i % 9 * 100, NULL), DRAY_OK);
-            rig_advance(&rig, 86400000 / a_day);
-            assert_int_equal(rig_take(&rig, 2, 60000), DRAY_OK);
-            struct seen jobs[2];
-            size_t n = rig.nseen;
-            memcpy(jobs, rig.seen, n * sizeof(jobs[0]));
-            for (size_t k = 0; k < n; k++) {
-                uint32_t verdict = i % 50 == 0 && jobs[k].attempts < 2 ? DRAY_VERDICT_AGAIN
-                                   : i % 100 == 1                      ? DRAY_VERDICT_BURY
-                                                                       : DRAY_VERDICT_DONE;
-                assert_int_equal(rig_settle(&rig, &jobs[k], verdict, 500, NULL,
-                                     i % 10 == 0 ? DRAY_LEASE_KEEP : 0),
-                    DRAY_OK);
-            }
-            most_disk = disk_used() > most_disk ? disk_used() : most_disk;
-        }
-        rig_close(&rig);
-        assert_int_equal(rig.blocks, 0);
-        disk_bytes_read();
-        assert_int_equal(rig_open(&rig), DRAY_OK);
-        uint64_t bytes = disk_bytes_read();
-        most_read = bytes > most_read ? bytes : most_read;
-        most_memory = rig.bytes > most_memory ? rig.bytes : most_memory;
-    }
-    printf("at most %llu KiB on the disk, %llu KiB read to open, %lld KiB of memory\n",
-        (unsigned long long)most_disk / 1024, (unsigned long long)most_read / 1024,
-        (long long)most_memory / 1024);
-    /* The file, what is being written anew, and two old copies. */
-    assert_true(most_disk < 4 * 256 * 1024 + 65536);
-    assert_true(most_read < 256 * 1024 + 65536);
-    assert_true(most_memory < 8 << 20);
-    size_t len;
-    assert_non_null(disk_read(RIG_PATH ".2", &len));
-    assert_null(disk_read(RIG_PATH ".3", &len));
-    assert_int_equal(rig_list(&rig), DRAY_OK);
-    assert_non_null(rig_find(&rig, "old"));
-    assert_int_equal(rig_stats(&rig), DRAY_OK);
-    assert_int_equal(rig.totals.pushed, days * a_day + 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,7 +214,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_places, begin, end),
         cmocka_unit_test_setup_teardown(another_boot, begin, end),
         cmocka_unit_test_setup_teardown(compact_keeps_all, begin, end),
-        cmocka_unit_test_setup_teardown(a_month, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
