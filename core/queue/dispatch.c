@@ -29,6 +29,8 @@ static int take_payload(
 static int take_unique(const struct drafts *d, const struct dray_new_job *new, struct draft *out)
 {
     struct dray_job *job = &out->job;
+    if (new->unique && !*new->unique)
+        return draft_refuse(d, DRAY_INVALID, "the unique key", "is empty; leave it out");
     int code = draft_label(d, "the unique key", new->unique, &job->unique);
     if (code != DRAY_OK)
         return code;

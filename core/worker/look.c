@@ -27,6 +27,14 @@ static uint32_t auto_prefetch(const struct worker *w, uint32_t limit)
     return jobs < limit ? (uint32_t)jobs : limit;
 }
 
+/* One job alone is wanted. Thousands of unknown types before it are not parked one by one. */
+static uint32_t wants_one(const struct worker *w, uint32_t room, uint32_t limit)
+{
+    if (w->found_one || room + w->idle == 0)
+        return 0;
+    return w->once_want < limit ? w->once_want : limit;
+}
+
 uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
 {
     if (atomic_load(&w->stopping) || w->held_back)
@@ -35,6 +43,8 @@ uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
         return 0;
     if (w->events && events_crowded(w->events))
         return 0;
+    if (w->once)
+        return wants_one(w, room, limit);
     uint32_t free_hands = room + w->idle;
     uint32_t prefetch = w->prefetch == UINT32_MAX ? auto_prefetch(w, limit) : w->prefetch;
     /* On a quick store an executor looks for itself, many jobs at a time; a dispatcher that looks
@@ -246,16 +256,29 @@ static void complete_limits(struct worker *w, struct dray_attempt *a)
         a->timeout_ms = most;
 }
 
+/* Worker for one job: this is the one, whether it runs or is only buried. */
+static void found(struct worker *w, int settled)
+{
+    if (!w->once)
+        return;
+    w->found_one = 1;
+    if (settled)
+        worker_begin_stop(w);
+}
+
 static void take_one(struct worker *w, struct dray_attempt *a, int64_t before_ms)
 {
     a->handler = handlers_find(&w->dray->handlers, a->lease.type.data, a->lease.type.len);
     a->lease.lease_ms = w->lease_ms;
     complete_limits(w, a);
     hold(w, a, before_ms);
-    if (a->marked) {
+    if (w->found_one) {
+        outcome_unstarted(w, a, FATE_RELEASED);
+    } else if (a->marked) {
         a->fate = FATE_RELEASED; /* not started */
         attempt_decide_cancelled(a);
         outcome_add(w, a);
+        found(w, 1);
     } else if (!a->payload || atomic_load(&w->stopping) || w->held_back) {
         outcome_unstarted(w, a, FATE_RELEASED);
     } else if (!a->handler) {
@@ -263,9 +286,23 @@ static void take_one(struct worker *w, struct dray_attempt *a, int64_t before_ms
         outcome_unstarted(w, a, FATE_PARKED);
     } else if (a->number > a->max_attempts) {
         outcome_unstarted(w, a, FATE_EXHAUSTED);
+        found(w, 1);
     } else {
         list_add(&w->ring, a);
+        found(w, 0);
     }
+}
+
+/* Only types that nobody knows came: more at a time from now on. What came behind the one job goes
+   back at once, not when its handler has ended. */
+static void end_pass(struct worker *w, uint32_t taken)
+{
+    if (w->found_one && w->dray->inbox.outcomes.n) {
+        w->keeper_writes = 1;
+        keeper_nudge(w);
+    }
+    if (!w->found_one && taken > 0 && w->once_want < TURN_MAX)
+        w->once_want *= 2;
 }
 
 void worker_take(struct worker *w, struct batch *b)
@@ -279,8 +316,11 @@ void worker_take(struct worker *w, struct batch *b)
         }
     } else {
         look_succeeded(w, b);
+        uint32_t taken = b->taken.n;
         while ((a = list_take(&b->taken)))
             take_one(w, a, b->before_ms);
+        if (w->once)
+            end_pass(w, taken);
     }
     list_move(&w->spare, &b->spare);
 }

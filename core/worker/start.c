@@ -76,6 +76,11 @@ static int take_options(
     if (w->concurrency == 0 || w->concurrency > CONCURRENCY_MAX)
         return error_set(error, DRAY_INVALID, 0, "a concurrency of %u; it is from 1 to %u",
             w->concurrency, CONCURRENCY_MAX);
+    if (w->until_empty && !store_has(&w->dray->store->driver, "stats"))
+        return error_set(error, DRAY_UNSUPPORTED, 0,
+            "the driver %s has no stats, so nobody can tell when its queues are empty; stop the "
+            "worker after a time or a number of jobs instead",
+            w->dray->store->name);
     if (w->poll_interval_ms > LOOK_CAP_SHARED_MS)
         w->poll_interval_ms = LOOK_CAP_SHARED_MS;
     int code = take_queues(w, o, error);
@@ -126,6 +131,7 @@ static int prepare(
         w->concurrency = 1;
         w->max_jobs = 1;
         w->once = w->on_caller = 1;
+        w->once_want = 1;
     }
     w->max_executors = w->concurrency * 2; /* as many stand-ins for stuck handlers */
     w->executors = calloc(w->max_executors, sizeof(*w->executors));

@@ -83,8 +83,10 @@ struct worker {
     struct dray_str *queues;
     uint32_t nqueues;
     int until_empty;
-    int once;      /* end at the first look that finds nothing */
-    int on_caller; /* its one executor runs on the thread that asked for one job */
+    int once;           /* one job alone: end with it, or at the first look that finds nothing */
+    int found_one;      /* once: that job is here */
+    uint32_t once_want; /* once: how many to ask for; more while only unknown types come */
+    int on_caller;      /* its one executor runs on the thread that asked for one job */
     struct dray_callbacks callbacks;
     int can_extend;
 

@@ -388,9 +388,11 @@ struct dray_worker_state {
 DRAY_API void dray_worker_state(struct dray *dray, struct dray_worker_state *out);
 
 /*
- * Processes exactly one ready job on the calling thread and returns: for tests, step by step. The
- * event callbacks of `options` run on this thread too. DRAY_EMPTY if nothing is ready. What became
- * of the job is in `report`. Not while a worker runs (DRAY_CONFLICT).
+ * Processes exactly one ready job on the calling thread and returns: for tests, step by step. A job
+ * that is out of attempts, or cancelled, is buried without being run, and was the one. Jobs of
+ * unknown types before it are parked. The event callbacks of `options` run on this thread too.
+ * DRAY_EMPTY if nothing is ready. What became of the job is in `report`. Not while a worker runs
+ * (DRAY_CONFLICT).
  */
 DRAY_API int dray_work_one(struct dray *dray, const struct dray_worker_options *options,
     struct dray_work_report *report, struct dray_error *error);

@@ -180,6 +180,93 @@ static void test_one_job_of_a_store_that_is_away(void **state)
     assert_non_null(strstr(rig_error.text, "the script says"));
 }
 
+/* T11: a job that is out of attempts is buried, and that is the one job. */
+static void test_a_burial_is_the_one_job(void **state)
+{
+    (void)state;
+    struct dray_work_report report;
+    struct dray_worker_options options = {.callbacks = rig_callbacks()};
+    struct dray_job_info spent = {.id = "spent",
+        .queue = "default",
+        .type = "t",
+        .state = "ready",
+        .payload = "1",
+        .attempts = 3,
+        .max_attempts = 3};
+    assert_ok(dray_restore(rig, &spent, 1, 0, NULL, &rig_error));
+    rig_push("t", "fresh");
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.processed, 0);
+    assert_int_equal(report.dead, 1);
+    assert_int_equal(rig_saw_job(SAW_DEAD, "spent"), 1);
+    assert_int_equal(rig_runs(), 0);
+    assert_string_equal(rig_state("fresh"), "ready");
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.processed, 1);
+    assert_int_equal(report.dead, 0);
+    assert_string_equal(rig_state("fresh"), "gone");
+    assert_int_equal(dray_work_one(rig, &options, NULL, &rig_error), DRAY_EMPTY);
+}
+
+static unsigned count_state(const char *state)
+{
+    struct dray_stats *stats = NULL;
+    unsigned n = 0;
+    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    for (size_t i = 0; i < stats->nqueues; i++)
+        n += (unsigned)(strcmp(state, "ready") == 0 ? stats->queues[i].ready
+                                                    : stats->queues[i].parked);
+    dray_stats_free(stats);
+    return n;
+}
+
+/* W6: thousands of jobs that nobody here can do are parked in few looks, and of those behind them
+   one alone is done; what came along with it is given back while it runs. */
+static void test_one_job_behind_unknown_types(void **state)
+{
+    enum { UNKNOWN = 2000, KNOWN = 300 };
+    (void)state;
+    struct dray_work_report report;
+    for (int i = 0; i < UNKNOWN; i++)
+        rig_push_as("unheard-of", NULL, NULL);
+    for (int i = 0; i < KNOWN; i++)
+        rig_push_as("t", NULL, NULL);
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_work_one(rig, NULL, &report, &rig_error));
+    assert_int_equal(report.processed, 1);
+    assert_int_equal(report.succeeded, 1);
+    assert_int_equal(rig_runs(), 1);
+    assert_true(script_count(SCRIPT_RESERVE) < 40);
+    assert_int_equal(count_state("parked"), UNKNOWN);
+    assert_int_equal(count_state("ready"), KNOWN - 1);
+}
+
+static void *work_one_main(void *arg)
+{
+    *(int *)arg = dray_work_one(rig, NULL, NULL, NULL);
+    return NULL;
+}
+
+static void test_nothing_is_held_behind_the_one_job(void **state)
+{
+    pthread_t thread;
+    int code = -1;
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        rig_push_as("unheard-of", NULL, NULL);
+    for (int i = 0; i < 20; i++)
+        rig_push_as("t", NULL, NULL);
+    assert_ok(dray_on(rig, "t", rig_wait, NULL, NULL, &rig_error));
+    assert_int_equal(pthread_create(&thread, NULL, work_one_main, &code), 0);
+    WAIT_FOR(rig_inside() == 1);
+    WAIT_FOR(count_state("ready") == 19);
+    rig_release();
+    pthread_join(thread, NULL);
+    assert_int_equal(code, DRAY_OK);
+    assert_int_equal(rig_runs(), 1);
+}
+
 /* ---- inline calls ---- */
 
 static int add_one(void *arg)
@@ -282,6 +369,11 @@ int main(void)
         WITH(open_slow, test_a_crowd_of_events_is_waited_for),
         WITH(open_real, test_a_callback_may_dispatch),
         WITH(open_memory, test_one_job_at_a_time),
+        WITH(open_memory, test_a_burial_is_the_one_job),
+        WITH(open_slow, test_a_burial_is_the_one_job),
+        WITH(open_slow, test_one_job_behind_unknown_types),
+        WITH(open_memory, test_nothing_is_held_behind_the_one_job),
+        WITH(open_slow, test_nothing_is_held_behind_the_one_job),
         WITH(open_slow, test_one_job_of_a_store_that_is_away),
         WITH(open_real, test_a_function_runs_on_an_executor),
         WITH(open_slow, test_a_function_runs_on_an_executor),

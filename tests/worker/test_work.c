@@ -384,8 +384,11 @@ static void test_until_empty_needs_stats(void **state)
 {
     (void)state;
     struct dray_worker_options options = {.flags = DRAY_WORK_UNTIL_EMPTY};
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    rig_push_as("t", NULL, NULL);
     assert_int_equal(dray_work(rig, &options, NULL, &rig_error), DRAY_UNSUPPORTED);
     assert_non_null(strstr(rig_error.text, "bare"));
+    assert_int_equal(rig_runs(), 0); /* before the first job, not after the last */
 }
 
 static int open_bare(void **state)
