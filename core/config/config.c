@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,6 +263,8 @@ static int read_handlers_from(const struct reader *reader, struct config *config
     int code = value_read(reader, node_get(config->root, "handlers_from"), "", &row, &value);
     if (code == DRAY_OK)
         config->handlers_from = value.text;
+    if (code == DRAY_OK && value.given)
+        config->handlers_from_line = value.node->line;
     return code;
 }
 
@@ -285,6 +288,16 @@ static int check_tree(struct config_state *state, struct dray_error *error)
         code = read_handlers_from(&reader, config);
     if (code == DRAY_OK)
         code = handlers_read(&reader, node_get(config->root, "handlers"), config);
+    return code;
+}
+
+int config_place(const struct config *config, unsigned line, int code, struct dray_error *error)
+{
+    if (!error || error->line > 0 || line == 0 || !config->path)
+        return code;
+    error_prefix(error, code, "%s:%u: ", config->path, line);
+    snprintf(error->file, sizeof(error->file), "%s", config->path);
+    error->line = line;
     return code;
 }
 

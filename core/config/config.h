@@ -30,6 +30,7 @@ struct config_worker {
     uint64_t shutdown_timeout_ms;
     uint64_t grace_ms;
     int isolate; /* 1: isolation: process */
+    unsigned isolation_line;
 };
 
 struct config_keep {
@@ -57,6 +58,7 @@ struct config_handler {
     uint64_t max_memory;         /* bytes, 0: unlimited */
     const char *options;         /* `options` map as JSON; "{}" if none */
     unsigned line;
+    unsigned isolation_line;
 };
 
 struct config {
@@ -68,11 +70,13 @@ struct config {
     const char *queue;         /* default queue: the driver section's `queue`, else "default" */
     uint64_t lease_ms;         /* retry_after */
     uint32_t durability;       /* DRAY_DURABILITY_..., 0: the driver's default */
+    unsigned durability_line;
     struct config_job job;
     struct config_worker worker;
     struct config_keep keep;
     struct config_health health;
     const char *handlers_from; /* absolute folder, or NULL */
+    unsigned handlers_from_line;
     struct config_handler *handlers;
     size_t nhandlers;
     struct node *root;
@@ -86,6 +90,11 @@ struct config {
  */
 int config_read(struct config **out, const struct dray_options *options, struct dray_error *error);
 void config_free(struct config *config);
+
+/* Puts FILE:LINE before what was reported, for what shows only after reading: a module that is not
+   there, a durability that the driver cannot give. Leaves an error alone that has a place, and any
+   if there is no file. Returns `code`. */
+int config_place(const struct config *config, unsigned line, int code, struct dray_error *error);
 
 /*
  * The driver's own options, checked against its table: unknown keys, types, ranges, defaults,

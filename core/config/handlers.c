@@ -169,6 +169,8 @@ static int read_handler(const struct reader *reader, const struct node *row,
                                                     : config->worker.grace_ms;
     handler->max_attempts = (uint32_t)values[HANDLER_MAX_ATTEMPTS].number;
     handler->isolate = values[HANDLER_ISOLATION].given ? (int)values[HANDLER_ISOLATION].number : -1;
+    if (values[HANDLER_ISOLATION].given)
+        handler->isolation_line = values[HANDLER_ISOLATION].node->line;
     handler->max_memory = (uint64_t)values[HANDLER_MAX_MEMORY].number;
     code = read_backoff(
         reader, &values[HANDLER_BACKOFF], section, &config->job.backoff, &handler->backoff);

@@ -176,6 +176,8 @@ static int read_worker(
     worker->shutdown_timeout_ms = (uint64_t)values[WORKER_SHUTDOWN_TIMEOUT].number;
     worker->grace_ms = (uint64_t)values[WORKER_GRACE].number;
     worker->isolate = (int)values[WORKER_ISOLATION].number;
+    if (values[WORKER_ISOLATION].given)
+        worker->isolation_line = values[WORKER_ISOLATION].node->line;
     return read_queues(reader, &values[WORKER_QUEUES], worker);
 }
 
@@ -246,8 +248,10 @@ int driver_section_read(const struct reader *reader, struct config *config)
         return code;
     config->module = values[DRIVER_MODULE].text;
     config->lease_ms = (uint64_t)values[DRIVER_RETRY_AFTER].number;
-    if (values[DRIVER_DURABILITY].given)
+    if (values[DRIVER_DURABILITY].given) {
         config->durability = (uint32_t)values[DRIVER_DURABILITY].number + DRAY_DURABILITY_VOLATILE;
+        config->durability_line = values[DRIVER_DURABILITY].node->line;
+    }
     config->queue = values[DRIVER_QUEUE].text;
     return check_queue_name(reader, values[DRIVER_QUEUE].node, section, config->queue);
 }

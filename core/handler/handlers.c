@@ -238,20 +238,37 @@ static int add_command(
     return code;
 }
 
+int handlers_check_isolation(const struct config *config, struct dray_error *error)
+{
+    static const char why[] =
+        "isolation: process is not there yet for modules; use thread, or a command";
+    if (config->worker.isolate)
+        return config_place(config, config->worker.isolation_line,
+            error_set(error, DRAY_UNSUPPORTED, 0, "queue.worker: %s", why), error);
+    for (size_t i = 0; i < config->nhandlers; i++) {
+        const struct config_handler *row = &config->handlers[i];
+        if (row->module && row->isolate == 1)
+            return config_place(config, row->isolation_line,
+                error_set(error, DRAY_UNSUPPORTED, 0, "handler %s: %s", row->type, why), error);
+    }
+    return DRAY_OK;
+}
+
 int handlers_configure(struct dray *dray, struct dray_error *error)
 {
     const struct config *config = dray->config;
-    int code = DRAY_OK;
-    if (config->handlers_from)
+    int code = handlers_check_isolation(config, error);
+    if (code == DRAY_OK && config->handlers_from) {
         code = add_path(dray, config->handlers_from, error);
+        if (code != DRAY_OK)
+            return config_place(config, config->handlers_from_line, code, error);
+    }
     for (size_t i = 0; code == DRAY_OK && i < config->nhandlers; i++) {
         const struct config_handler *row = &config->handlers[i];
-        if (row->isolate == 1 && row->module)
-            return error_set_at(error, DRAY_UNSUPPORTED, config->path ? config->path : "handlers",
-                row->line,
-                "isolation: process is not there yet for modules; use a command, or thread");
         code = row->command ? add_command(dray, row, error)
                             : add_module(dray, row->module, row->options, row, error);
+        if (code != DRAY_OK)
+            config_place(config, row->line, code, error);
     }
     return code;
 }

@@ -44,6 +44,9 @@ struct handler *handlers_find(const struct handlers *handlers, const char *type,
 int handlers_set(
     struct handlers *handlers, const struct handler *handler, struct dray_error *error);
 
+/* Refuses what is not there yet: modules in processes of their own. */
+int handlers_check_isolation(const struct config *config, struct dray_error *error);
+
 /* Loads what the configuration names. The lock is not held (modules run their init). */
 int handlers_configure(struct dray *dray, struct dray_error *error);
 

@@ -39,11 +39,16 @@ static int check_module_of_folder(const char *path, void *user)
 static int check_handlers(const struct config *config, struct dray_error *error)
 {
     struct dray_error own = DRAY_ERROR_INIT;
-    int code = DRAY_OK;
+    int code;
     if (!error)
         error = &own;
-    if (config->handlers_from)
+    if ((code = handlers_check_isolation(config, error)) != DRAY_OK)
+        return code;
+    if (config->handlers_from) {
         code = module_each(config->handlers_from, check_module_of_folder, error, error);
+        if (code != DRAY_OK)
+            return config_place(config, config->handlers_from_line, code, error);
+    }
     for (size_t i = 0; code == DRAY_OK && i < config->nhandlers; i++) {
         const struct config_handler *row = &config->handlers[i];
         struct command *command = NULL;
@@ -54,6 +59,8 @@ static int check_handlers(const struct config *config, struct dray_error *error)
             if (code == DRAY_OK)
                 command_free(command);
         }
+        if (code != DRAY_OK)
+            config_place(config, row->line, code, error);
     }
     return code;
 }

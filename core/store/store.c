@@ -121,7 +121,9 @@ int store_open(struct store **out, const struct config *config, struct dray_cloc
     code = call_open(store, config->durability, error);
     if (code != DRAY_OK) {
         store_close(store);
-        return code;
+        /* What else a driver refuses as unsupported is no matter of one line. */
+        int theirs = code == DRAY_UNSUPPORTED && config->durability;
+        return theirs ? config_place(config, config->durability_line, code, error) : code;
     }
     *out = store;
     return DRAY_OK;

@@ -192,4 +192,45 @@ test_check_sees_a_missing_folder_of_handlers() {
     one_line "$err"
 }
 
+# refused_alike PLACE WORD: check and the verbs that load handlers refuse bad.yaml with one voice.
+refused_alike() {
+    run 78 check -c bad.yaml
+    one_line "$err"
+    is "${err%%: *}" "$1"
+    has "$err" "$2"
+    local said=$err
+    run 78 work --once -c bad.yaml
+    is "$err" "$said"
+    run 78 doctor -c bad.yaml --json
+    is "$(printf '%s' "$err" | jq -r '"\(.error.file):\(.error.line)"')" "$1"
+}
+
+test_handlers_that_cannot_be_are_refused_at_their_line() {
+    head -n 5 queue.yaml >bad.yaml
+    echo 'handlers_from: nowhere' >>bad.yaml
+    refused_alike bad.yaml:6 nowhere
+    head -n 5 queue.yaml >bad.yaml
+    printf 'handlers:\n  ok: {command: ["true"]}\n  a:\n    module: none.so\n' >>bad.yaml
+    refused_alike bad.yaml:8 none.so
+    printf '    isolation: process\n' >>bad.yaml
+    refused_alike bad.yaml:10 isolation
+    sed 's/concurrency: 1/isolation: process/' queue.yaml >bad.yaml
+    refused_alike bad.yaml:5 isolation
+    head -n 5 queue.yaml >bad.yaml
+    printf 'handlers:\n  a: {command: [no-such-program]}\n' >>bad.yaml
+    refused_alike bad.yaml:7 no-such-program
+}
+
+test_a_durability_that_cannot_be_is_refused_at_its_line() {
+    sed 's/sqlite: .*/sqlite:\n    path: var\/queue.db\n    durability: replicated/' queue.yaml \
+        >bad.yaml
+    run 78 list -c bad.yaml
+    one_line "$err"
+    is "${err%%: *}" bad.yaml:5
+    has "$err" 'sqlite gives'
+    # Without a file there is no place.
+    run 78 list -c queue.yaml --driver memory/none
+    has_not "$err" queue.yaml
+}
+
 run_tests
