@@ -13,7 +13,7 @@ const struct verb verb_bench = {
     .words = "[ARGUMENT...]",
     .raw = 1,
     .notes = "Runs dray-bench, on a queue of its own that it removes. Arguments behind the verb "
-             "are\ndray-bench's: dray bench -h lists them.",
+             "are dray-bench's: dray bench -h lists them.",
     .examples = {"dray bench", "dray --driver memory bench", "dray -c config/redis.yaml bench"},
     .run = run,
 };

@@ -10,10 +10,10 @@ static int run(struct cli *cli)
 const struct verb verb_driver_test = {
     .name = "driver test",
     .summary = "prove that the configured driver keeps the delivery contract",
-    .words = "[CONFIG | DRIVER.so] [--only CLAUSE] [--seed N] [--quick]",
+    .words = "[CONFIG|DRIVER.so]",
     .raw = 1,
-    .notes = "Runs dray-conformance, on stores of its own in a temporary folder: the jobs of the\n"
-             "configured store are never touched. Arguments behind the verb are its own:\n"
+    .notes = "Runs dray-conformance, on stores of its own in a temporary folder: the jobs of "
+             "the configured store are never touched. Arguments behind the verb are its own: "
              "dray driver test -h lists them.",
     .examples = {"dray driver test config/sqlite.yaml --quick",
         "dray driver test config/sqlite.yaml --only T11",

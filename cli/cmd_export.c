@@ -112,7 +112,7 @@ const struct verb verb_export = {
     .options = options,
     .values_size = sizeof(struct export_values),
     .notes = "Works beside workers; what they finish meanwhile may still be among the lines. To "
-             "move\nqueues stop the workers first.",
+             "move queues stop the workers first.",
     .examples = {"dray export -o jobs.jsonl", "dray export --queue mail --state dead",
         "dray export -c old.yaml | dray import -c new.yaml"},
     .run = run,

@@ -209,8 +209,9 @@ const struct verb verb_fsck = {
     .max_words = 1,
     .options = options,
     .values_size = sizeof(struct fsck_values),
-    .notes = "Without FILE the configured store; FILE is one of the driver sqlite or file. Workers "
-             "wait\nmeanwhile. Exit status 1: damage remains, or the driver cannot be checked.",
+    .notes = "Without FILE the configured store; FILE is one of the driver sqlite or file. "
+             "Workers wait meanwhile. Exit status 1: damage remains, or the driver cannot be "
+             "checked.",
     .examples = {"dray fsck", "dray fsck --repair", "dray fsck var/queue.db --json"},
     .run = run,
 };

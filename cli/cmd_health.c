@@ -75,7 +75,7 @@ const struct verb verb_health = {
     .words = "",
     .usage_status = EXIT_HEALTH_USAGE,
     .notes = "Exit status: 0 consuming; 1 slow, blocked, paused or past a threshold of "
-             "queue.health;\n2 nobody consumes or the backend is away; 64 wrong usage.",
+             "queue.health; 2 nobody consumes or the backend is away; 64 wrong usage.",
     .examples = {"dray health", "dray health --json", "dray health -q || page-somebody"},
     .run = run,
 };

@@ -378,10 +378,10 @@ const struct verb verb_import = {
     .max_words = 1,
     .options = options,
     .values_size = sizeof(struct import_values),
-    .notes = "Jobs keep their id, state, attempts and times; one that was running is ready again. "
-             "Every line is\nchecked before the first is stored. Jobs that are there already are "
-             "skipped, so a second import is\nharmless. Exit status 5: some were left out because "
-             "their id or unique key is another job's.",
+    .notes = "Jobs keep their id, state, attempts and times; one that was running is ready "
+             "again. Every line is checked before the first is stored. Jobs that are there "
+             "already are skipped, so a second import is harmless. Exit status 5: some were "
+             "left out because their id or unique key is another job's.",
     .examples = {"dray import jobs.jsonl", "dray import --dry-run jobs.jsonl",
         "dray export -c old.yaml | dray import -c new.yaml"},
     .run = run,

@@ -137,7 +137,7 @@ const struct verb verb_make_driver = {
     .min_words = 1,
     .max_words = 1,
     .notes = "It keeps jobs in memory, and passes the conformance checks: put your store in the "
-             "place of its list.\nNever overwrites: the folder must not be there.",
+             "place of its list. Never overwrites: the folder must not be there.",
     .examples = {"dray make driver shelf", "make -C shelf check",
         "dray -c shelf/queue.yaml driver test"},
     .run = run,

@@ -234,8 +234,8 @@ const struct verb verb_status = {
     .words = "",
     .options = options,
     .values_size = sizeof(struct status_values),
-    .notes = "Of the delayed jobs, RETRYING wait for another attempt and PARKED for a worker that "
-             "knows\ntheir type; the rest is scheduled.",
+    .notes = "Of the delayed jobs, RETRYING wait for another attempt and PARKED for a worker "
+             "that knows their type; the rest is scheduled.",
     .examples = {"dray status", "dray status --watch=1s", "dray status --json | jq .queues"},
     .run = run,
 };

@@ -184,9 +184,9 @@ const struct verb verb_work = {
     .words = "",
     .options = options,
     .values_size = sizeof(struct work_values),
-    .notes = "TERM or INT stop it once running jobs have ended, a second one at once; TSTP holds "
-             "it, CONT\nresumes, USR1 logs its state. Failed jobs are not its failure unless "
-             "--fail-on-error.",
+    .notes = "TERM or INT stop it once running jobs have ended, a second one at once; TSTP "
+             "holds it, CONT resumes, USR1 logs its state. Failed jobs are not its failure "
+             "unless --fail-on-error.",
     .examples = {"dray work", "dray work --queue mail --queue default --concurrency 4",
         "dray work --until-empty --log json | jq -c 'select(.event == \"job_dead\")'"},
     .run = run,

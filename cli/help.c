@@ -5,6 +5,42 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COLUMNS 80
+#define OPTION_COLUMN 28
+#define VERB_COLUMN 24
+
+/* Words at column `indent` and beyond, in lines of COLUMNS, from column `at` on. Texts are ASCII.
+ */
+static void print_wrapped(const char *text, size_t indent, size_t at)
+{
+    while (*text) {
+        size_t len = strcspn(text, " \n");
+        if (at > indent && at + 1 + len > COLUMNS) {
+            printf("\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", (int)len, text);
+        at += len;
+        text += len;
+        text += strspn(text, " \n");
+    }
+    putchar('\n');
+}
+
+/* `left`, and from `column` on what it means; below it if it is too long. */
+static void print_row(const char *left, size_t column, const char *text)
+{
+    size_t len = strlen(left) + 2;
+    if (len + 1 > column)
+        printf("  %s\n%*s", left, (int)column, "");
+    else
+        printf("  %s%*s", left, (int)(column - len), "");
+    print_wrapped(text, column, column);
+}
+
 static void print_option(const struct option *o)
 {
     char left[64];
@@ -14,7 +50,7 @@ static void print_option(const struct option *o)
     const char *joint = !o->meta ? "" : o->kind == OPTION_OPTIONAL ? "[=" : " ";
     snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, o->name, joint, o->meta ? o->meta : "",
         o->meta && o->kind == OPTION_OPTIONAL ? "]" : "");
-    printf("  %-32s %s\n", left, o->help);
+    print_row(left, OPTION_COLUMN, o->help);
 }
 
 static void print_options(const struct option *options)
@@ -28,7 +64,7 @@ static void print_verb(const struct verb *verb, void *user)
     (void)user;
     char left[64];
     snprintf(left, sizeof(left), "%s %s", verb->name, verb->words);
-    printf("  %-24s %s\n", left, verb->summary);
+    print_row(left, VERB_COLUMN, verb->summary);
 }
 
 void help_all(struct cli *cli)
@@ -51,7 +87,7 @@ void help_verb(const struct verb *verb)
         verb->words[0] ? " " : "", verb->words);
     printf("%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
     if (verb->notes)
-        printf("%s\n", verb->notes);
+        print_wrapped(verb->notes, 0, 0);
     if (verb->options) {
         puts("\nOptions:");
         print_options(verb->options);

@@ -68,6 +68,8 @@ static int take_unique(const struct reading *r, const json_t *value)
 {
     if (json_is_true(value))
         r->job->flags |= DRAY_UNIQUE;
+    else if (json_is_string(value) && json_string_length(value) == 0)
+        return REFUSE(r, "unique: the key is empty; write true for one made of type and payload");
     else if (json_is_string(value))
         r->job->unique = json_string_value(value);
     else if (!json_is_false(value))

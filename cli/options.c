@@ -158,6 +158,15 @@ static int set(const struct option *o, void *values, const char *value, struct o
     }
 }
 
+/* What an unset variable of a script leaves behind is no value. */
+static int refuse_empty(const struct option *o, struct option_error *error)
+{
+    if (o->kind == OPTION_OPTIONAL)
+        return refuse(error, "--%s=: the value is empty; write --%s or --%s=%s", o->name, o->name,
+            o->name, o->meta);
+    return refuse(error, "--%s: the value is empty", o->name);
+}
+
 static int wants_value(const struct option *o)
 {
     return o->kind != OPTION_FLAG && o->kind != OPTION_OPTIONAL;
@@ -180,6 +189,8 @@ static int read_long(struct reader *reader)
             return refuse(reader->error, "--%s needs a value: --%s %s", o->name, o->name, o->meta);
         value = reader->args[++reader->at];
     }
+    if (!*value && (equals || wants_value(o)))
+        return refuse_empty(o, reader->error);
     reader->at++;
     return set(o, values, value, reader->error);
 }
@@ -205,6 +216,8 @@ static int read_letters(struct reader *reader)
                     reader->error, "-%c needs a value: -%c %s", *letters, *letters, o->meta);
             value = reader->args[++reader->at];
         }
+        if (!*value)
+            return refuse_empty(o, reader->error);
         reader->at++;
         return set(o, values, value, reader->error);
     }

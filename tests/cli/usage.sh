@@ -56,6 +56,38 @@ test_wrong_words() {
     has "$err" 'driver test'
 }
 
+# Help fits a terminal of 80 columns; examples may be longer, as nobody can break them.
+test_help_fits() {
+    run 0 -h
+    is "$(printf '%s\n' "$out" | sed '/^Examples:/,$d' | awk 'length > 80')" ''
+    has "$out" '  driver test [CONFIG|DRIVER.so]'
+    local verbs
+    verbs=$(printf '%s\n' "$out" | sed -n '/^Verbs:/,/^$/s/^  \([a-z]\+\( driver\| job\| test\)\?\).*/\1/p')
+    has "$verbs" 'make job'
+    while read -r verb; do
+        run 0 help $verb
+        is "$(printf '%s\n' "$out" | sed '/^Examples:/,$d' | awk 'length > 80')" ''
+    done <<<"$verbs"
+}
+
+test_empty_values_are_refused() {
+    run 2 push ok --unique=
+    has "$err" '--unique='
+    run 2 push ok --queue ''
+    has "$err" '--queue: the value is empty'
+    run 2 list -c ''
+    has "$err" '--config: the value is empty'
+    run 2 --config= list
+    one_line "$err"
+    run 2 push --lines= jobs.jsonl
+    run 2 export -o ''
+    echo '{"type": "ok", "unique": ""}' >jobs.jsonl
+    run 2 push --lines jobs.jsonl
+    has "$err" 'jobs.jsonl:1: unique: the key is empty'
+    is "$("$dray" list --json | wc -l)" 0
+    run 0 push ok --unique
+}
+
 test_later_verbs() {
     for verb in 'move --from a' 'cron list' cron:next; do
         run 2 $verb
