@@ -206,6 +206,6 @@ local function flush(q, keep)
     in_slices('HDEL', q.jobs, q.done)
     in_slices('HDEL', q.jobs, q.gone)
     for field, n in pairs(q.count) do
-        write('HINCRBY', q.totals, field, n)
+        count(q.totals, field, n)
     end
 end

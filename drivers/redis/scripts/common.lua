@@ -24,6 +24,14 @@ local function write(...)
     return answer
 end
 
+-- Counts in a hash; what is there and is no number is written over.
+local function count(key, field, n)
+    if type(redis.pcall('HINCRBY', key, field, n)) == 'table' then
+        call('HSET', key, field, n)
+    end
+    wrote = true
+end
+
 local LAYOUT = '1'
 local queues = {}
 
@@ -41,8 +49,8 @@ local function queue_at(index)
     end
     q = {
         index = index, base = base, meta = meta, known = row[1] and true or false,
-        paused = row[2] == '1', consumed = tonumber(row[3] or 0), stale = tonumber(row[4] or 0),
-        turned = tonumber(row[5] or 0),
+        paused = row[2] == '1', consumed = tonumber(row[3]) or 0, stale = tonumber(row[4]) or 0,
+        turned = tonumber(row[5]) or 0,
         jobs = base .. 'jobs', state = base .. 'state', leases = base .. 'leases',
         totals = base .. 'totals', unique = base .. 'unique',
     }
@@ -73,7 +81,16 @@ end
 --   then those four and the payload.
 local CONTENT_HEAD = 21
 
+-- Whether a field is what a script of this layout writes, as far as it takes to read it. What is not
+-- is handed to nobody and kept from nobody's way; `dray fsck` names it.
+local function content_fits(content)
+    return content and #content >= CONTENT_HEAD
+end
+
 local function content_type_unique(content)
+    if not content_fits(content) then
+        return '', ''
+    end
     local nname, ngroup, ntype, nunique = byte(content, 18, 21)
     local at = CONTENT_HEAD + nname + ngroup
     return sub(content, at + 1, at + ntype), sub(content, at + ntype + 1, at + ntype + nunique)
@@ -81,6 +98,9 @@ end
 
 -- Type, unique key and payload, with their lengths: what a second push of an id is compared by.
 local function content_identity(content)
+    if not content_fits(content) then
+        return content
+    end
     local nname, ngroup = byte(content, 18, 19)
     return sub(content, 20, 21) .. sub(content, CONTENT_HEAD + nname + ngroup + 1)
 end
@@ -93,6 +113,10 @@ end
 local STATE_FORMAT = '>I8c8BI4I4I8BI2I2'
 local STATE_HEAD = 39
 local NO_NONCE = string.rep('\0', 8)
+
+local function state_fits(text, letter)
+    return text and #text >= STATE_HEAD and sub(text, 1, 1) == letter
+end
 
 local function state_read(text)
     local s = {letter = sub(text, 1, 1)}

@@ -22,7 +22,7 @@ local function sweep(q)
     end
     local texts = call('HMGET', q.state, spread(ids))
     for i, id in ipairs(ids) do
-        local content = texts[i] and sub(texts[i], 1, 1) == 'a' and call('HGET', q.jobs, id)
+        local content = state_fits(texts[i], 'a') and call('HGET', q.jobs, id)
         if content then
             local s = state_read(texts[i])
             s.error = 'lease expired'
@@ -59,7 +59,7 @@ local function promote(q, gone)
     end)
     for _, one in ipairs(found) do
         local text = call('HGET', q.state, one.id)
-        if text and sub(text, 1, 1) == 'd' then
+        if state_fits(text, 'd') then
             append(q.lists, ready_key(q, priority_of(byte(text, 18))), one.id)
             q.state_set[one.id] = 'r' .. sub(text, 2)
         end
@@ -186,7 +186,7 @@ local function drop_stale(q, priority, ids)
     local counts = call('HMGET', q.base .. 'stale', spread(fields))
     local left = {}
     for i, id in ipairs(ids) do
-        local n = left[id] or tonumber(counts[i] or 0)
+        local n = left[id] or tonumber(counts[i]) or 0
         drop[i] = n > 0
         left[id] = n > 0 and n - 1 or 0
         if n > 0 then
@@ -238,7 +238,7 @@ local function all_fresh(q, ids, contents, states)
     end
     for i = 1, #ids do
         local id, content = ids[i], contents[i]
-        if states[i] or not content or seen[id] or byte(content, 21) > 0 then
+        if states[i] or seen[id] or not content_fits(content) or byte(content, 21) > 0 then
             return false
         end
         seen[id] = true
@@ -252,8 +252,8 @@ local function choose(q, want, priority, ids, contents, states)
     local chosen, with, texts = {}, {}, {}
     for i = 1, #ids do
         local id, content, text = ids[i], contents[i], states[i]
-        local waits = not text or sub(text, 1, 1) == 'r'
-        if content and waits and not drop[i] and not seen[id] then
+        local waits = not text or state_fits(text, 'r')
+        if content_fits(content) and waits and not drop[i] and not seen[id] then
             local n = #chosen + 1
             chosen[n], with[n], texts[n] = id, content, next_state(want, priority, content, text)
             seen[id] = true
@@ -343,9 +343,9 @@ local function replay(q, want)
         local texts = call('HMGET', q.state, spread(ids, from, to))
         for i = from, to do
             local text = texts[i - from + 1]
-            if want.left > 0 and text and sub(text, 1, 1) == 'a' and
-                sub(text, 10, 17) == want.nonce then
-                local content = call('HGET', q.jobs, ids[i])
+            local content = want.left > 0 and state_fits(text, 'a') and
+                sub(text, 10, 17) == want.nonce and call('HGET', q.jobs, ids[i])
+            if content then
                 local s = state_read(text)
                 s.at, s.owner = math.max(s.at, want.until_ms), want.owner
                 text = state_text(s)
@@ -379,9 +379,10 @@ local function next_look(q, want)
     return best
 end
 
+-- It looked, whatever becomes of the reserve.
 local function remember_consumer(q, want)
     if want.max > 0 and (now - q.consumed >= 10000 or now < q.consumed) then
-        write('HSET', q.meta, 'consumed', now, 'consumer', want.owner)
+        call('HSET', q.meta, 'consumed', now, 'consumer', want.owner)
     end
 end
 
@@ -404,13 +405,21 @@ local function reserve_all(row)
         owner = row[6], until_ms = now + row[4], keep_done = row[7], keep_dead = row[8],
         keep_max = row[9], blocks = {}, fresh = {}, bytes = 0, slice = 128}
     want.until_text = score_of(want.until_ms)
-    local best = -1
+    local best, trouble = -1, nil
     for _, index in ipairs(row[2]) do
         local q = queue_at(index + 1)
         if q.known then
-            local wait = reserve_queue(q, want)
-            best = (wait >= 0 and (best < 0 or wait < best)) and wait or best
+            local fine, wait = pcall(reserve_queue, q, want)
+            if fine then
+                best = (wait >= 0 and (best < 0 or wait < best)) and wait or best
+            else
+                best, trouble = 0, trouble or wait
+            end
         end
+    end
+    -- What has been leased is handed out. A look that gets nothing says what is wrong.
+    if trouble and #want.blocks == 0 then
+        error(trouble, 0)
     end
     return best, want.blocks
 end

@@ -24,10 +24,11 @@ local function unregistered()
     return missing
 end
 
+-- A queue that is known and empty is nothing that a failure leaves halfway.
 local function register(missing)
     for _, index in ipairs(missing) do
         local q = queue_at(index + 1)
-        write('HSET', q.meta, 'layout', LAYOUT)
+        call('HSET', q.meta, 'layout', LAYOUT)
         q.known = true
     end
 end
