@@ -9,7 +9,10 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define HOUR_MS 3600000
 
 /* ---- calls on many jobs ---- */
 
@@ -52,7 +55,6 @@ static void fill_leases(struct scene *scene, uint32_t first, uint32_t n, uint32_
             .id = {ids[i], (uint64_t)len},
             .type = {"t", 1},
             .token = scene->tokens[first + i],
-            .delay_ms = 3600000,
             .lease_ms = 120000,
             .run_ms = 3,
             .error = {"boom", verdict == DRAY_VERDICT_DONE ? 0 : 4}};
@@ -63,12 +65,14 @@ static void fill_leases(struct scene *scene, uint32_t first, uint32_t n, uint32_
 }
 
 /* verdict 0: renew them. */
-static int32_t settle(struct rig *rig, struct scene *scene, uint32_t verdict)
+static int32_t settle(struct rig *rig, struct scene *scene, uint64_t delay_ms, uint32_t verdict)
 {
     static char ids[SCENE_JOBS][16];
     static struct dray_lease rows[SCENE_JOBS];
     static const struct dray_lease *leases[SCENE_JOBS];
     fill_leases(scene, 0, scene->n, verdict, rows, leases, ids);
+    for (uint32_t i = 0; i < scene->n; i++)
+        rows[i].delay_ms = delay_ms;
     if (!verdict)
         return rig->driver->extend(rig->self, rig_call(rig), leases, scene->answers, scene->n);
     return (verdict == DRAY_VERDICT_DONE ? rig->driver->ack : rig->driver->retry)(
@@ -131,21 +135,49 @@ static void keep_token(struct dray_call *call, const struct dray_job *job)
     scene->tokens[number] = job->token;
 }
 
-static void leased(struct scene *scene)
+/* As many as the act takes. */
+static void lease(struct scene *scene, uint64_t lease_ms)
 {
     struct rig *eye = &scene->eye;
-    waiting(scene);
     struct dray_reserve wish = scene_want(scene->n, 0, ++scene->nonce);
     struct dray_call *call = rig_call(eye);
+    wish.lease_ms = lease_ms;
     eye->user = scene;
     call->job = keep_token;
     fine(scene, eye->driver->reserve(eye->self, call, &wish));
 }
 
+static void leased(struct scene *scene)
+{
+    waiting(scene);
+    lease(scene, 60000);
+}
+
 static void buried(struct scene *scene)
 {
     leased(scene);
-    fine(scene, settle(&scene->eye, scene, DRAY_VERDICT_BURY));
+    fine(scene, settle(&scene->eye, scene, HOUR_MS, DRAY_VERDICT_BURY));
+}
+
+static int64_t server_ms(struct scene *scene)
+{
+    redisReply *reply = redisCommand(scene->own, "TIME");
+    assert_non_null(reply);
+    int64_t ms = strtoll(reply->element[0]->str, NULL, 10) * 1000 +
+                 strtoll(reply->element[1]->str, NULL, 10) / 1000;
+    freeReplyObject(reply);
+    return ms;
+}
+
+/* Leases that have run out, and delayed jobs that are due. */
+static void overdue(struct scene *scene)
+{
+    leased(scene);
+    lease(scene, 1);
+    fine(scene, settle(&scene->eye, scene, 1, DRAY_VERDICT_AGAIN));
+    int64_t end = server_ms(scene) + 3;
+    while (server_ms(scene) < end) {
+    }
 }
 
 /* ---- acts ---- */
@@ -176,34 +208,42 @@ static int32_t run_reserve(struct scene *scene, int again)
     return code;
 }
 
+static int32_t run_sweep(struct scene *scene, int again)
+{
+    struct rig *rig = &scene->rig;
+    struct dray_reserve wish = scene_want(0, 0, ++scene->nonce);
+    (void)again;
+    return rig->driver->reserve(rig->self, rig_call(rig), &wish);
+}
+
 static int32_t run_ack(struct scene *scene, int again)
 {
     (void)again;
-    return settle(&scene->rig, scene, DRAY_VERDICT_DONE);
+    return settle(&scene->rig, scene, HOUR_MS, DRAY_VERDICT_DONE);
 }
 
 static int32_t run_retry(struct scene *scene, int again)
 {
     (void)again;
-    return settle(&scene->rig, scene, DRAY_VERDICT_AGAIN);
+    return settle(&scene->rig, scene, HOUR_MS, DRAY_VERDICT_AGAIN);
 }
 
 static int32_t run_release(struct scene *scene, int again)
 {
     (void)again;
-    return settle(&scene->rig, scene, DRAY_VERDICT_RELEASE);
+    return settle(&scene->rig, scene, HOUR_MS, DRAY_VERDICT_RELEASE);
 }
 
 static int32_t run_bury(struct scene *scene, int again)
 {
     (void)again;
-    return settle(&scene->rig, scene, DRAY_VERDICT_BURY);
+    return settle(&scene->rig, scene, HOUR_MS, DRAY_VERDICT_BURY);
 }
 
 static int32_t run_extend(struct scene *scene, int again)
 {
     (void)again;
-    return settle(&scene->rig, scene, 0);
+    return settle(&scene->rig, scene, HOUR_MS, 0);
 }
 
 /* Settles and renews what is held, pushes as many, reserves as many. The first answers are those
@@ -304,6 +344,7 @@ const struct act scene_acts[] = {
     {"push one", registered, run_push_one, DRAY_EXISTS, 0, 0},
     {"push", registered, run_push, DRAY_EXISTS, 0, 0},
     {"reserve", waiting, run_reserve, DRAY_OK, 0, 0},
+    {"sweep", overdue, run_sweep, DRAY_OK, 0, 0},
     {"ack", leased, run_ack, DRAY_STALE, 0, 0},
     {"retry", leased, run_retry, DRAY_STALE, 0, 0},
     {"release", leased, run_release, DRAY_STALE, 0, 0},

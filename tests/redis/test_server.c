@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver on real servers that are killed, forget scripts, drop connections, run out of memory
- * and hold keys of somebody else. D2, F4, U1, U3, L3.
+ * The driver on real servers that are killed, forget scripts, drop connections and run out of
+ * memory. D2, F4, U1, U3, L3.
  */
 #include "redis/rig.h"
 
@@ -223,45 +223,6 @@ static void test_full(void **state)
     server_remove(&server);
 }
 
-/* Somebody else's key in the place of each of ours that a job passes: nothing is lost, and all goes
- * on without it. */
-static void test_planted(void **state)
-{
-    static const char *const keys[] = {"meta", "jobs", "state", "leases", "totals", "ready5",
-        "ready0", "delayed", "retrying", "parked", "ended"};
-    struct server server;
-    struct rig rig;
-    char command[160];
-    (void)state;
-    server_start(&server, 0);
-    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
-    redisContext *own = server_talk(&server);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        assert_int_equal(rig_push(&rig, "j0", 0), DRAY_OK);
-        snprintf(command, sizeof(command), "RENAME {dray:q}:%s {dray:q}:aside", keys[i]);
-        freeReplyObject(redisCommand(own, command)); /* it may not be there */
-        snprintf(command, sizeof(command), "SET {dray:q}:%s theirs", keys[i]);
-        say(own, command);
-        int32_t pushed = rig_push(&rig, "j1", 0), taken = rig_reserve(&rig, 1, 0, 0);
-        int32_t acked = taken == DRAY_OK && rig.nshown ? rig_ack(&rig, 0) : DRAY_STALE;
-        assert_true(pushed == DRAY_OK || pushed == DRAY_IO);
-        assert_true(taken == DRAY_OK || taken == DRAY_IO);
-        assert_true(pushed == DRAY_IO || taken == DRAY_IO || acked == DRAY_IO);
-        snprintf(command, sizeof(command), "DEL {dray:q}:%s", keys[i]);
-        say(own, command);
-        snprintf(command, sizeof(command), "RENAME {dray:q}:aside {dray:q}:%s", keys[i]);
-        freeReplyObject(redisCommand(own, command));
-        if (acked == DRAY_IO)
-            ack_surely(&rig);
-        while (take_surely(&rig))
-            ack_surely(&rig);
-        assert_int_equal(rig_live(&rig), 0);
-    }
-    redisFree(own);
-    rig_close(&rig);
-    server_remove(&server);
-}
-
 static void expect_refused(struct server *server, redisContext *own, const char *command,
     const char *undo, const char *reason)
 {
@@ -302,7 +263,6 @@ int main(void)
         cmocka_unit_test(test_dropped),
         cmocka_unit_test(test_resent),
         cmocka_unit_test(test_full),
-        cmocka_unit_test(test_planted),
         cmocka_unit_test(test_unfit),
     };
     if (!server_is_there()) {

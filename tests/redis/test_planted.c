@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Somebody else's key in the place of each of ours, under each act of the driver: a clear error or
+ * none at all, and with the key put right the queue is as it was or as it should be; nothing lies
+ * halfway. And records of somebody else's in our keys.
+ */
+#include "dray/tend.h"
+#include "redis/scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct scene scene;
+static char before[SCENE_TEXT], after[SCENE_TEXT], seen[SCENE_TEXT];
+static char what[128]; /* the case, for messages */
+
+/* All keys of docs/redis.md. */
+static const char *const keys[] = {"{dray}:layout", "{dray}:queues", "{dray:q}:meta",
+    "{dray:q}:jobs", "{dray:q}:state", "{dray:q}:ready0", "{dray:q}:ready1", "{dray:q}:ready2",
+    "{dray:q}:ready3", "{dray:q}:ready4", "{dray:q}:ready5", "{dray:q}:ready6", "{dray:q}:ready7",
+    "{dray:q}:ready8", "{dray:q}:ready9", "{dray:q}:delayed", "{dray:q}:retrying",
+    "{dray:q}:parked", "{dray:q}:leases", "{dray:q}:dead", "{dray:q}:done", "{dray:q}:unique",
+    "{dray:q}:totals", "{dray:q}:stale", "{dray:q}:ended", "{dray:q}:ended_old", "{dray:q}:none"};
+#define NKEYS (sizeof(keys) / sizeof(keys[0]))
+
+DRAY_PRINTF(1, 2)
+static void say(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    redisReply *reply = redisvCommand(scene.own, fmt, args);
+    va_end(args);
+    assert_non_null(reply);
+    freeReplyObject(reply); /* a key to be put aside may not be there */
+}
+
+/* A stream is what no driver of any layout keeps its jobs in. */
+static void plant(const char *key)
+{
+    say("RENAME %s {dray:q}:aside", key);
+    say("XADD %s 1-1 whose theirs", key);
+}
+
+static void dig_out(const char *key)
+{
+    redisReply *reply = redisCommand(scene.own, "TYPE %s", key);
+    assert_non_null(reply);
+    int theirs = strcmp(reply->str, "stream") == 0;
+    freeReplyObject(reply);
+    /* A queue whose job is done with may forget what it keeps nothing in. */
+    if (!theirs && strcmp(key, "{dray:q}:none") != 0 && strcmp(key, "{dray:q}:totals") != 0)
+        fail_msg("%s: their key was written over", what);
+    if (theirs)
+        say("DEL %s", key);
+    say("RENAME {dray:q}:aside %s", key);
+}
+
+static void measure(const struct act *act)
+{
+    scene_reset(&scene, act);
+    scene_look(&scene, before);
+    if (scene_run(&scene, act, 0) != DRAY_OK)
+        fail_msg("%s: %s", act->name, scene.rig.error.text);
+    scene_look(&scene, after);
+}
+
+/* Put right, all goes on. */
+static void expect_recovery(const struct act *act)
+{
+    int32_t code = scene_run(&scene, act, act->mixed);
+    scene_look(&scene, seen);
+    if (code != DRAY_OK || strcmp(seen, after) != 0)
+        fail_msg("%s: then code %d, and the queue is\n%s", what, code, seen);
+}
+
+static void act_on(const struct act *act, const char *key)
+{
+    snprintf(what, sizeof(what), "%s, %s planted", act->name, key);
+    scene_reset(&scene, act);
+    plant(key);
+    int32_t code = scene_run(&scene, act, 0);
+    const struct dray_error *error = &scene.rig.error;
+    dig_out(key);
+    scene_look(&scene, seen);
+    /* The parts of a turn are answered each on its own: what is before the reserve was done, and a
+       reserve hands out what it comes to. */
+    if (act->mixed && strcmp(seen, before) != 0) {
+        expect_recovery(act);
+        return;
+    }
+    if (code == DRAY_OK) {
+        if (!scene_answered(&scene, act, 0) || strcmp(seen, after) != 0)
+            fail_msg("%s: done, and the queue is\n%sand should be\n%s", what, seen, after);
+        return;
+    }
+    if (code != DRAY_IO && code != DRAY_UNSUPPORTED)
+        fail_msg("%s: code %d, %s", what, code, error->text);
+    if (!strstr(error->text, "somebody else's") || strchr(error->text, '\n'))
+        fail_msg("%s: says %s", what, error->text);
+    if (strcmp(seen, before) != 0)
+        fail_msg("%s: refused, and the queue is\n%sand should be\n%s", what, seen, before);
+    expect_recovery(act);
+}
+
+static void start(void)
+{
+    scene_start(&scene, 0);
+    assert_int_equal(rig_open(&scene.rig, scene.server.socket, 0), DRAY_OK);
+}
+
+static void end(void)
+{
+    rig_close(&scene.rig);
+    scene_end(&scene);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    start();
+    for (unsigned i = 0; i < scene_nacts; i++) {
+        measure(&scene_acts[i]);
+        for (size_t k = 0; k < NKEYS; k++)
+            act_on(&scene_acts[i], keys[k]);
+    }
+    end();
+}
+
+/* ---- records ---- */
+
+/* One of these beside three jobs of ours. */
+static const char *const records[] = {
+    "HSET {dray:q}:jobs ghost theirs",
+    "HSET {dray:q}:jobs j0001 theirs",
+    "HSET {dray:q}:state ghost theirs",
+    "HSET {dray:q}:state j0001 theirs",
+    "HSET {dray:q}:state j0001 a",
+    "HSET {dray:q}:state j0001 r",
+    "LPUSH {dray:q}:ready5 ghost",
+    "LPUSH {dray:q}:ready5 j0001",
+    "LPUSH {dray:q}:ready0 j0001",
+    "ZADD {dray:q}:leases 1 ghost",
+    "ZADD {dray:q}:leases 1 j0001",
+    "ZADD {dray:q}:leases inf ghost",
+    "ZADD {dray:q}:delayed 1 ghost",
+    "ZADD {dray:q}:delayed 1 j0001",
+    "ZADD {dray:q}:retrying 1 ghost",
+    "ZADD {dray:q}:parked -inf ghost",
+    "ZADD {dray:q}:dead 1 ghost",
+    "ZADD {dray:q}:dead inf ghost",
+    "ZADD {dray:q}:done 1 ghost",
+    "HSET {dray:q}:unique key ghost",
+    "HSET {dray:q}:totals pushed:t theirs",
+    "HSET {dray:q}:totals theirs theirs",
+    "HSET {dray:q}:stale 5j0001 theirs",
+    "HSET {dray:q}:meta stale theirs",
+    "HSET {dray:q}:meta turned theirs",
+    "HSET {dray:q}:meta consumed theirs",
+    "HSET {dray:q}:meta paused theirs",
+    "HSET {dray:q}:meta theirs theirs",
+    "SADD {dray}:queues theirs/and/not/a/name",
+    "SADD {dray:q}:ended ghost",
+};
+
+/* A ghost with all that a job has, but for a record. */
+static void plant_ghost(const char *content)
+{
+    say("HSET {dray:q}:jobs ghost %s", content);
+    say("LPUSH {dray:q}:ready5 ghost");
+}
+
+/* What is ours goes its way: all that still is a job of ours is handed out and acked. */
+static void expect_working(int least)
+{
+    struct rig *rig = &scene.rig;
+    int got = 0, before_that;
+    do {
+        before_that = got;
+        if (rig_reserve(rig, 8, 0, 0) != DRAY_OK)
+            fail_msg("%s: reserve says %s", what, rig->error.text);
+        uint32_t n = rig->nshown;
+        for (uint32_t i = 0; i < n; i++) {
+            got += rig->shown[i].id[0] == 'j';
+            if (rig_ack(rig, i) != DRAY_OK)
+                fail_msg("%s: ack says %s", what, rig->error.text);
+        }
+    } while (got > before_that);
+    if (got < least)
+        fail_msg("%s: %d jobs were handed out", what, got);
+    if (rig_push(rig, "j0009", 0) != DRAY_OK || rig_reserve(rig, 8, 0, 0) != DRAY_OK ||
+        rig->nshown != 1)
+        fail_msg("%s: a new job is not handed out: %s", what, rig->error.text);
+    scene_look(&scene, seen); /* in any case an answer */
+}
+
+static void test_records(void **state)
+{
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        snprintf(what, sizeof(what), "%s", records[i]);
+        scene.n = 1;
+        scene_reset(&scene, &scene_acts[3]);
+        redisReply *reply = redisCommand(scene.own, records[i]);
+        assert_true(reply && reply->type != REDIS_REPLY_ERROR);
+        freeReplyObject(reply);
+        expect_working(strstr(records[i], "j0001") ? 1 : 2);
+    }
+    end();
+}
+
+static int32_t change_ghost(uint32_t verb)
+{
+    struct rig *rig = &scene.rig;
+    struct dray_str id = {"ghost", 5};
+    int32_t answer = DRAY_OK;
+    struct dray_change change = {.size = sizeof(change),
+        .what = verb,
+        .flags = DRAY_CHANGE_FORCE,
+        .nids = 1,
+        .queue = {"q", 1},
+        .ids = &id,
+        .answers = &answer};
+    int32_t code = rig->driver->change(rig->self, rig_call(rig), &change);
+    return code == DRAY_OK ? answer : code;
+}
+
+static uint64_t damaged(void)
+{
+    struct rig *rig = &scene.rig;
+    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
+    assert_int_equal(rig->driver->tend(rig->self, rig_call(rig), &tend), DRAY_OK);
+    return tend.damaged;
+}
+
+static void test_ghosts(void **state)
+{
+    static const char *const contents[] = {
+        "x", "theirs", "{\"class\":\"HardWorker\",\"args\":[1]}"};
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
+        snprintf(what, sizeof(what), "a job of content %s", contents[i]);
+        scene_reset(&scene, &scene_acts[3]);
+        plant_ghost(contents[i]);
+        expect_working(6);
+        assert_int_equal(rig_push(&scene.rig, "ghost", 0), DRAY_CONFLICT);
+        if (i < 2) { /* the third is long enough to be leased, and is not delivered */
+            assert_int_equal(change_ghost(DRAY_CHANGE_CANCEL), DRAY_CONFLICT);
+            assert_int_equal(change_ghost(DRAY_CHANGE_KICK), DRAY_CONFLICT);
+        }
+        assert_int_equal(damaged(), 1);
+        assert_int_equal(change_ghost(DRAY_CHANGE_REMOVE), DRAY_OK);
+        assert_int_equal(damaged(), 0);
+        assert_int_equal(rig_push(&scene.rig, "ghost", 0), DRAY_OK);
+    }
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_ghosts),
+    };
+    if (!server_is_there()) {
+        fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");
+        return getenv("CI") ? 1 : 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
