@@ -56,6 +56,7 @@ struct store {
     uint32_t durability;
     int syncing;       /* synchronous=FULL is set now */
     int poisoned;      /* DRAY_POISONED from now on */
+    int told_full;     /* the log was told that the disk is full */
     int wal_frames;    /* after the last commit */
     uint64_t troubles; /* failed writes of all processes that this instance knows of */
 

@@ -77,8 +77,10 @@ static int32_t run_once(
         return code;
     if (turn->npush && has_room)
         has_room = spare_is_there(&store->spare, gate_clock_ms());
-    code = run_parts(store, call, turn, has_room);
-    return txn_end(store, call, code);
+    code = txn_end(store, call, run_parts(store, call, turn, has_room));
+    if (code == DRAY_OK && turn->npush && has_room)
+        store->told_full = 0;
+    return code;
 }
 
 /* The disk is full: the spare room is given up for outcomes, leases and what goes with them. */
@@ -87,10 +89,12 @@ static int32_t run_in_spare(struct store *store, struct dray_call *call, struct 
     int32_t code = txn_lock(store, call);
     if (code != DRAY_OK)
         return code;
-    spare_drop(&store->spare, gate_clock_ms());
+    store->told_full &= !spare_drop(&store->spare, gate_clock_ms());
     txn_unlock(store);
-    store->host->log(store->host, DRAY_LOG_ERROR,
-        "%s: the disk is full; pushes are refused until there is room", store->path);
+    if (!store->told_full)
+        store->host->log(store->host, DRAY_LOG_ERROR,
+            "%s: the disk is full; pushes are refused until there is room", store->path);
+    store->told_full = 1;
     return run_once(store, call, turn, 0);
 }
 

@@ -54,6 +54,7 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     struct rig *rig = NULL;
     memcpy(&rig, &host, sizeof(rig)); /* the host is ours, const only for the driver */
     memcpy(rig->log, line, sizeof(line));
+    rig->log_lines++;
 }
 
 DRAY_PRINTF(4, 5)

@@ -34,6 +34,7 @@ struct rig {
     uint32_t durability;
     uint32_t budget_ms;
     char log[256]; /* the last line */
+    int log_lines;
 
     struct dray_call call; /* of the last operation */
     struct dray_error error;

@@ -171,6 +171,24 @@ static void test_each_write_finds_no_room(void **state)
     assert_true(refused >= STEPS);
 }
 
+/* A worker asks again and again while the disk is full: the log hears of it once, and once more
+   when it is full again. */
+static void test_a_full_disk_is_told_once(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "q", "a", "1"), DRAY_OK);
+    for (int times = 1; times <= 2; times++) {
+        shim_fail_writes(1, INT_MAX, SQLITE_FULL);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(rig_reserve(&rig, "q", 1, 1000), DRAY_FULL);
+        assert_int_equal(rig.log_lines, times);
+        assert_non_null(strstr(rig.log, "the disk is full"));
+        heal();
+        assert_int_equal(rig_push(&rig, "q", times == 1 ? "b" : "c", "1"), DRAY_OK);
+    }
+}
+
 /* One instance's failed sync is the other's warning: it makes the log safe before it goes on. */
 static void test_others_are_warned(void **state)
 {
@@ -295,6 +313,7 @@ int main(void)
         CASE(test_each_sync_fails),
         CASE(test_each_write_fails),
         CASE(test_each_write_finds_no_room),
+        CASE(test_a_full_disk_is_told_once),
         CASE(test_others_are_warned),
         CASE(test_file_size_limit),
         CASE(test_full_disk),
