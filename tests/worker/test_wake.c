@@ -17,11 +17,15 @@ enum { THREADS = 4 };
 /* Half of the least look interval: far above any wake-up, far below a poll. */
 #define BOUND_MS 500
 
+/* Machines that run something else take longer now and then; a protocol that loses wake-ups does so
+   again and again. */
+#define LATE_MOST 3
+
 struct lane {
     pthread_t thread;
     unsigned number, rounds, seed;
     _Atomic unsigned ran;
-    int64_t worst_ms;
+    unsigned late;
     int failed;
 };
 
@@ -58,21 +62,17 @@ static void *lane_main(void *arg)
         }
         while (atomic_load(&lane->ran) <= i && rig_real_ms() - start < RIG_PATIENCE_MS)
             sched_yield();
-        int64_t took = rig_real_ms() - start;
-        lane->worst_ms = took > lane->worst_ms ? took : lane->worst_ms;
+        lane->late += rig_real_ms() - start >= BOUND_MS;
         lane->failed = atomic_load(&lane->ran) <= i;
         pause_a_little(lane);
     }
     return NULL;
 }
 
-/* Machines that run something else now and then take longer, once or twice; a protocol that loses
-   wake-ups does so again and again. */
 static void every_job_is_picked_up(uint32_t executors, unsigned rounds)
 {
     struct dray_worker_options options = {.concurrency = executors};
-    const char *slow = getenv("DRAY_SANITIZE");
-    int64_t bound = slow && *slow ? 2 * BOUND_MS : BOUND_MS;
+    unsigned late = 0;
     assert_ok(dray_on(rig, "t", arrive, NULL, NULL, &rig_error));
     assert_ok(dray_worker_start(rig, &options, &rig_error));
     for (unsigned i = 0; i < THREADS; i++) {
@@ -83,9 +83,9 @@ static void every_job_is_picked_up(uint32_t executors, unsigned rounds)
         pthread_join(lanes[i].thread, NULL);
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(lanes[i].failed, 0);
-        if (lanes[i].worst_ms >= bound)
-            fail_msg("a job was picked up after %lld ms", (long long)lanes[i].worst_ms);
+        late += lanes[i].late;
     }
+    assert_in_range(late, 0, LATE_MOST);
 }
 
 static int open_memory(void **state)
