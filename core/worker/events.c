@@ -2,6 +2,7 @@
 #include "worker/events.h"
 
 #include "worker/attempt.h"
+#include "worker/worker.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ static struct record *take(struct events *e)
 static void call_all(struct events *e)
 {
     struct record *r;
+    const struct dray *before = worker_enter(e->dray);
     while ((r = take(e))) {
         pthread_mutex_unlock(&e->lock);
         callback_of(e, r->kind)(&r->event, e->callbacks.user);
@@ -141,6 +143,7 @@ static void call_all(struct events *e)
         pthread_mutex_lock(&e->lock);
         atomic_fetch_sub(&e->waiting, 1);
     }
+    worker_leave(before);
 }
 
 void events_run(struct events *e)
@@ -183,11 +186,6 @@ struct events *events_new(struct dray *dray, const struct dray_callbacks *callba
         e->has_thread = 1;
     }
     return e;
-}
-
-int events_is_own_thread(const struct events *e)
-{
-    return e->has_thread && pthread_equal(e->thread, pthread_self());
 }
 
 void events_free(struct events *e)

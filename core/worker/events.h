@@ -36,7 +36,4 @@ int events_crowded(const struct events *events);
 /* Calls what is left, ends the thread and frees. NULL is allowed. */
 void events_free(struct events *events);
 
-/* Is this the thread of `events`? */
-int events_is_own_thread(const struct events *events);
-
 #endif

@@ -318,7 +318,7 @@ static int limits_reached(const struct worker *w)
     return w->max_jobs && w->report.processed >= w->max_jobs;
 }
 
-void executor_run(struct executor *e)
+static void work(struct executor *e)
 {
     struct worker *w = e->worker;
     struct dray *dray = w->dray;
@@ -357,6 +357,13 @@ void executor_run(struct executor *e)
         if (!atomic_load(&w->stopping) && !spin(w) && !has_work(w) && !dray->leading)
             sleep_idle(w);
     }
+}
+
+void executor_run(struct executor *e)
+{
+    const struct dray *before = worker_enter(e->worker->dray);
+    work(e);
+    worker_leave(before);
 }
 
 void *executor_main(void *arg)

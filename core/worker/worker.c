@@ -12,6 +12,27 @@
 #include <string.h>
 #include <unistd.h>
 
+static _Thread_local const struct dray *works_for;
+
+const struct dray *worker_enter(const struct dray *dray)
+{
+    const struct dray *before = works_for;
+    works_for = dray;
+    return before;
+}
+
+void worker_leave(const struct dray *before)
+{
+    works_for = before;
+}
+
+/* On sync there is no worker, but a handler all the same. */
+static int inside(const struct dray *dray)
+{
+    const struct dray_attempt *a = attempt_current();
+    return works_for == dray || (a && a->dray == dray);
+}
+
 void worker_wake(struct worker *w)
 {
     if (w->spinning || !w->idle || (w->woken && w->dray->quick))
@@ -204,12 +225,6 @@ static void wait_until_gone(struct dray *dray)
         pthread_cond_wait(&dray->led, &dray->lock);
 }
 
-static int inside(struct dray *dray, const struct worker *w)
-{
-    const struct dray_attempt *a = attempt_current();
-    return (a && a->dray == dray) || (w && w->events && events_is_own_thread(w->events));
-}
-
 static int end_worker(
     struct dray *dray, int stop, struct dray_work_report *report, struct dray_error *error)
 {
@@ -218,12 +233,10 @@ static int end_worker(
         return code;
     if (report)
         memset(report, 0, sizeof(*report));
-    pthread_mutex_lock(&dray->lock);
-    if (inside(dray, dray->worker)) {
-        pthread_mutex_unlock(&dray->lock);
+    if (inside(dray))
         return error_set(error, DRAY_INVALID, 0,
             "a handler or callback cannot wait for its own worker; use dray_worker_request_stop");
-    }
+    pthread_mutex_lock(&dray->lock);
     if (dray->worker && stop)
         worker_begin_stop(dray->worker);
     wait_until_gone(dray);
@@ -329,9 +342,8 @@ int dray_run_inline(
         return code;
     if (!fn)
         return error_set(error, DRAY_INVALID, 0, "no function was given");
-    const struct dray_attempt *a = attempt_current();
     int value = 0;
-    if ((a && a->dray == dray) || dray->info.runs_inline) {
+    if (inside(dray) || dray->info.runs_inline) {
         value = fn(arg);
     } else {
         struct inline_call call = {.fn = fn, .arg = arg};

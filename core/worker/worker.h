@@ -167,6 +167,11 @@ struct worker {
 
 /* ---- worker.c ---- */
 
+/* Between the two this thread works for the instance: it runs handlers, callbacks and functions of
+   its worker, which must not wait for that worker. enter returns what leave is to be given. */
+const struct dray *worker_enter(const struct dray *dray);
+void worker_leave(const struct dray *before);
+
 /* Wakes an executor if one sleeps and nobody is coming already. */
 void worker_wake(struct worker *worker);
 

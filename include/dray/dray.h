@@ -91,7 +91,8 @@ DRAY_API int dray_open(
 /*
  * Stops the worker if one runs (as dray_worker_stop), closes the store and frees the instance.
  * NULL is allowed. DRAY_BUSY: handlers still run past the shutdown timeout; the instance can no
- * longer be used, and its memory stays until the process ends.
+ * longer be used, and its memory stays until the process ends. DRAY_INVALID, and nothing is closed,
+ * from a handler or callback.
  */
 DRAY_API int dray_close(struct dray *dray);
 
@@ -400,7 +401,7 @@ DRAY_API int dray_work_one(struct dray *dray, const struct dray_worker_options *
 /*
  * Runs `fn(arg)` on an executor of the background worker, ahead of jobs, and waits for it; *result
  * is what it returned. Nothing is stored. DRAY_INVALID if no worker runs; on sync it runs here and
- * now. From a handler it runs at once on the handler's own thread.
+ * now. From a handler, a callback or such a function it runs at once on that thread.
  */
 DRAY_API int dray_run_inline(
     struct dray *dray, int (*fn)(void *arg), void *arg, int *result, struct dray_error *error);

@@ -298,6 +298,60 @@ static void test_a_function_runs_on_an_executor(void **state)
     assert_int_equal(dray_run_inline(rig, NULL, NULL, NULL, &rig_error), DRAY_INVALID);
 }
 
+/* What would wait for its own thread: counts the calls that were answered as they should be. */
+static _Atomic int answered;
+
+static void wait_for_oneself(struct dray *dray)
+{
+    int n = 0;
+    int ok = dray_run_inline(dray, add_one, &n, NULL, NULL) == DRAY_OK && n == 1 &&
+             dray_worker_stop(dray, NULL, NULL) == DRAY_INVALID &&
+             dray_worker_wait(dray, NULL, NULL) == DRAY_INVALID && dray_close(dray) == DRAY_INVALID;
+    atomic_fetch_add(&answered, ok);
+}
+
+static void wait_in_callback(const struct dray_event *event, void *user)
+{
+    (void)user;
+    wait_for_oneself(event->dray);
+}
+
+static int wait_in_function(void *arg)
+{
+    wait_for_oneself(arg);
+    return 0;
+}
+
+static int wait_in_handler(struct dray_attempt *attempt, void *user)
+{
+    (void)user;
+    wait_for_oneself(dray_attempt_dray(attempt));
+    return DRAY_OK;
+}
+
+/* The only executor, and the thread of the callbacks, cannot be waited for by themselves. */
+static void test_nothing_waits_for_itself(void **state)
+{
+    const struct dray_callbacks callbacks = {.on_start = wait_in_callback,
+        .on_stop = wait_in_callback,
+        .on_job_start = wait_in_callback,
+        .on_job_complete = wait_in_callback};
+    struct dray_worker_options options = {.concurrency = 1, .callbacks = callbacks};
+    (void)state;
+    atomic_store(&answered, 0);
+    assert_ok(dray_on(rig, "t", wait_in_handler, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    assert_ok(dray_run_inline(rig, wait_in_function, rig, NULL, &rig_error));
+    WAIT_FOR(atomic_load(&answered) == 5);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+    assert_int_equal(atomic_load(&answered), 6); /* on_stop too */
+    rig_push("t", "b");
+    assert_ok(dray_work_one(rig, &options, NULL, &rig_error));
+    assert_int_equal(atomic_load(&answered), 11);       /* on this thread, all five */
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error)); /* this thread works for itself again */
+}
+
 static int meet(void *arg)
 {
     _Atomic int *here = arg;
@@ -377,6 +431,8 @@ int main(void)
         WITH(open_slow, test_one_job_of_a_store_that_is_away),
         WITH(open_real, test_a_function_runs_on_an_executor),
         WITH(open_slow, test_a_function_runs_on_an_executor),
+        WITH(open_real, test_nothing_waits_for_itself),
+        WITH(open_slow, test_nothing_waits_for_itself),
         WITH(open_real, test_functions_run_side_by_side),
         WITH(open_slow, test_functions_run_side_by_side),
         WITH(open_real, test_a_function_is_refused_at_the_end),
