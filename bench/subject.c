@@ -132,7 +132,7 @@ static int exit_status_of(int code)
    configured capacity is for another load. */
 static int settings_for_room(struct subject *subject, struct settings *settings)
 {
-    const struct dray_info *info = dray_info(subject->dray);
+    const struct dray_info *info = dray_get_info(subject->dray);
     struct settings all = {.folder = settings->folder};
     if (info->shared || dray_each_driver(info->driver_path ? info->driver_path : info->driver,
                             settings_from_driver, &all, NULL) != DRAY_OK)
@@ -146,7 +146,7 @@ static int settings_for_room(struct subject *subject, struct settings *settings)
 
 static void note_instance(struct subject *subject, const struct dray_options *options)
 {
-    const struct dray_info *info = dray_info(subject->dray);
+    const struct dray_info *info = dray_get_info(subject->dray);
     subject->driver = info->driver;
     subject->durability = info->durability;
     subject->runs_inline = info->runs_inline;

@@ -16,7 +16,7 @@ static void print(const struct cli *cli, const struct dray_tend_report *did)
     struct json_out out;
     json_start(&out, stdout);
     json_object(&out, NULL);
-    json_text(&out, "driver", dray_info(cli->dray)->driver);
+    json_text(&out, "driver", dray_get_info(cli->dray)->driver);
     json_uint(&out, "bytes_before", did->bytes_before);
     json_uint(&out, "bytes_after", did->bytes_after);
     json_end_object(&out);
@@ -30,7 +30,7 @@ static int run(struct cli *cli)
         return status;
     struct dray_tend_report did;
     struct dray_error error = DRAY_ERROR_INIT;
-    if (dray_tend(cli->dray, DRAY_TEND_COMPACT, &did, NULL, NULL, &error) != DRAY_OK)
+    if (dray_tend_store(cli->dray, DRAY_TEND_COMPACT, &did, NULL, NULL, &error) != DRAY_OK)
         return report(cli, &error);
     print(cli, &did);
     return EXIT_DONE;

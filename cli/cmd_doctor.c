@@ -108,7 +108,7 @@ static int run(struct cli *cli)
     status = open_dray(cli, 0);
     if (status != EXIT_DONE)
         return status;
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     look_at_store(info, &findings);
     look_at_file(options.config, &findings);
     if (cli->json) {

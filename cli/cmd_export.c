@@ -49,7 +49,7 @@ static int export_jobs(struct cli *cli, struct exporting *exporting)
     struct dray_list_options which = {
         .queue = values->queue, .state = values->state, .type = values->type};
     struct dray_error error = DRAY_ERROR_INIT;
-    transfer_print_head(exporting->file, dray_info(cli->dray)->driver);
+    transfer_print_head(exporting->file, dray_get_info(cli->dray)->driver);
     int code = dray_list(cli->dray, &which, print_job, exporting, &error);
     if (code != DRAY_OK && !ferror(exporting->file))
         return report(cli, &error);

@@ -160,7 +160,7 @@ static void print(const struct findings *found, const struct dray_tend_report *d
     struct json_out out;
     json_start(&out, stdout);
     json_object(&out, NULL);
-    json_text(&out, "driver", dray_info(found->cli->dray)->driver);
+    json_text(&out, "driver", dray_get_info(found->cli->dray)->driver);
     json_uint(&out, "records", did->records);
     json_uint(&out, "damaged", did->damaged);
     json_uint(&out, "repaired", did->repaired);
@@ -178,7 +178,7 @@ static int tend(struct cli *cli, struct findings *found)
     uint32_t what = values->repair ? DRAY_TEND_REPAIR : DRAY_TEND_CHECK;
     struct dray_tend_report did;
     struct dray_error error = DRAY_ERROR_INIT;
-    if (dray_tend(cli->dray, what, &did, take_finding, found, &error) != DRAY_OK)
+    if (dray_tend_store(cli->dray, what, &did, take_finding, found, &error) != DRAY_OK)
         return report(cli, &error);
     if (found->no_memory)
         return fail(cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory");

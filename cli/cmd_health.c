@@ -64,7 +64,7 @@ static int run(struct cli *cli)
     }
     note_if_private(cli);
     struct dray_health health = {.status = DRAY_HEALTH_CRITICAL};
-    if (dray_health(cli->dray, &health, &error) != DRAY_OK)
+    if (dray_check_health(cli->dray, &health, &error) != DRAY_OK)
         return unreachable(cli, &error);
     return print(cli, &health);
 }

@@ -53,7 +53,7 @@ static int open_for_push(struct cli *cli, int *waits)
     int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
     if (status != EXIT_DONE)
         return status;
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     uint64_t traits = driver_traits(cli);
     *waits = (traits & DRAY_IS_AUTOSTART) != 0;
     if (!info->runs_inline && !*waits) {

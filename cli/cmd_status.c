@@ -168,11 +168,11 @@ static int print_once(struct cli *cli)
     const struct status_values *values = cli->values;
     struct dray_error error = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
-    if (dray_stats(cli->dray, values->queue, &stats, &error) != DRAY_OK)
+    if (dray_get_stats(cli->dray, values->queue, &stats, &error) != DRAY_OK)
         return report(cli, &error);
     int lost = 0;
     if (cli->json) {
-        print_json(dray_info(cli->dray)->driver, stats);
+        print_json(dray_get_info(cli->dray)->driver, stats);
     } else {
         if (values->watch && cli->out_is_terminal)
             fputs("\033[H\033[2J", stdout);

@@ -98,7 +98,7 @@ static int explain(struct cli *cli, const struct dray_job_info *job, char *out)
     } else {
         struct dray_error error = DRAY_ERROR_INIT;
         struct dray_stats *stats = NULL;
-        if (dray_stats(cli->dray, job->queue, &stats, &error) != DRAY_OK)
+        if (dray_get_stats(cli->dray, job->queue, &stats, &error) != DRAY_OK)
             return report(cli, &error);
         struct dray_queue_stats none = {.name = job->queue};
         explain_ready(stats->nqueues > 0 ? &stats->queues[0] : &none, out);

@@ -112,7 +112,7 @@ static void take_options(const struct cli *cli, struct dray_worker_options *to)
 
 static void note_if_useless(const struct cli *cli)
 {
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     if (!info->shared && !info->runs_inline)
         note(cli,
             "the driver %s keeps jobs inside one process: only the jobs' own handlers can push "

@@ -67,7 +67,7 @@ static int take_traits(const struct dray_found_driver *found, void *user)
 
 static struct traits find_traits(const struct cli *cli)
 {
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     struct traits traits = {0, 1};
     const char *which = info->driver_path ? info->driver_path : info->driver;
     if (dray_each_driver(which, take_traits, &traits, NULL) != DRAY_OK)
@@ -87,7 +87,7 @@ size_t driver_max_push(const struct cli *cli)
 
 int require_lasting(const struct cli *cli)
 {
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     if (info->shared || strcmp(info->durability, "volatile") != 0)
         return EXIT_DONE;
     return fail(cli, EXIT_CONFIG, DRAY_CONFIG,
@@ -98,7 +98,7 @@ int require_lasting(const struct cli *cli)
 
 void note_if_private(const struct cli *cli)
 {
-    const struct dray_info *info = dray_info(cli->dray);
+    const struct dray_info *info = dray_get_info(cli->dray);
     if (!info->shared)
         note(cli,
             "the driver %s keeps jobs inside one process: this answers for the command's own "

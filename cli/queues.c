@@ -9,11 +9,11 @@
 
 int require_queue(const struct cli *cli, const char *queue)
 {
-    if (!queue || strcmp(queue, dray_info(cli->dray)->queue) == 0)
+    if (!queue || strcmp(queue, dray_get_info(cli->dray)->queue) == 0)
         return EXIT_DONE;
     struct dray_error error = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
-    if (dray_stats(cli->dray, NULL, &stats, &error) != DRAY_OK)
+    if (dray_get_stats(cli->dray, NULL, &stats, &error) != DRAY_OK)
         return report(cli, &error);
     const char *names[NAMES_MAX];
     size_t n = 0;

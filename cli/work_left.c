@@ -53,7 +53,7 @@ static int name_parked(const struct dray_job_info *job, void *user)
 static void name_paused(const struct cli *cli, struct names *names)
 {
     struct dray_stats *stats = NULL;
-    if (dray_stats(cli->dray, NULL, &stats, NULL) != DRAY_OK)
+    if (dray_get_stats(cli->dray, NULL, &stats, NULL) != DRAY_OK)
         return;
     for (size_t i = 0; i < stats->nqueues; i++) {
         if (stats->queues[i].paused && is_ours(names->queues, stats->queues[i].name))

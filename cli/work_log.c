@@ -102,10 +102,10 @@ static void on_start(const struct dray_event *event, void *user)
         return;
     }
     struct dray_worker_state state;
-    dray_worker_state(event->dray, &state);
+    dray_worker_get_state(event->dray, &state);
     if (state.executors > 0)
         say(log, "started: %" PRIu32 " executor%s, driver %s", state.executors,
-            state.executors == 1 ? "" : "s", dray_info(event->dray)->driver);
+            state.executors == 1 ? "" : "s", dray_get_info(event->dray)->driver);
 }
 
 static void on_job_start(const struct dray_event *event, void *user)
@@ -240,7 +240,7 @@ void work_log_state(void *user)
 {
     struct work_log *log = user;
     struct dray_worker_state state;
-    dray_worker_state(log->cli->dray, &state);
+    dray_worker_get_state(log->cli->dray, &state);
     if (log->json) {
         state_json(log, &state);
         return;
@@ -258,7 +258,7 @@ void work_log_progress(void *user)
 {
     struct work_log *log = user;
     struct dray_worker_state state;
-    dray_worker_state(log->cli->dray, &state);
+    dray_worker_get_state(log->cli->dray, &state);
     uint64_t elapsed_ms = (uint64_t)wall_now_ms() - log->started_ms;
     double rate = elapsed_ms > 0 ? (double)state.processed * 1000 / (double)elapsed_ms : 0;
     fprintf(stderr, "\r\033[K%s: %" PRIu32 " running, %" PRIu64 " done, %" PRIu64 " failed, %.0f/s",

@@ -216,7 +216,7 @@ static int for_queues(struct dray *dray, const char *queue,
     if (queue)
         return each(dray, queue, error);
     struct dray_stats *stats = NULL;
-    int code = dray_stats(dray, NULL, &stats, error);
+    int code = dray_get_stats(dray, NULL, &stats, error);
     if (code != DRAY_OK)
         return code;
     for (size_t i = 0; code == DRAY_OK && i < stats->nqueues; i++)
@@ -274,7 +274,7 @@ static int sweep_one(struct dray *dray, const char *queue, struct dray_error *er
 static uint64_t count_active(struct dray *dray, const char *queue)
 {
     struct dray_stats *stats = NULL;
-    if (dray_stats(dray, queue, &stats, NULL) != DRAY_OK)
+    if (dray_get_stats(dray, queue, &stats, NULL) != DRAY_OK)
         return 0;
     uint64_t active = stats->processing;
     dray_stats_free(stats);

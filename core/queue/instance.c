@@ -179,7 +179,7 @@ int dray_close(struct dray *dray)
     return DRAY_OK;
 }
 
-const struct dray_info *dray_info(const struct dray *dray)
+const struct dray_info *dray_get_info(const struct dray *dray)
 {
     return &dray->info;
 }

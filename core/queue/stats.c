@@ -152,7 +152,7 @@ void dray_stats_free(struct dray_stats *stats)
     free(r);
 }
 
-int dray_stats(
+int dray_get_stats(
     struct dray *dray, const char *queue, struct dray_stats **out, struct dray_error *error)
 {
     struct dray_error own = DRAY_ERROR_INIT;
@@ -160,7 +160,7 @@ int dray_stats(
     if (code != DRAY_OK)
         return code;
     if (!out)
-        return error_set(error, DRAY_INVALID, 0, "dray_stats needs a place for the result");
+        return error_set(error, DRAY_INVALID, 0, "dray_get_stats needs a place for the result");
     const char *why = queue ? name_check(queue, strlen(queue)) : NULL;
     if (why)
         return error_set(error, DRAY_NOTFOUND, 0, "no such queue: it %s", why);
@@ -253,7 +253,7 @@ static void add_lines(struct dray_health *h, const struct dray_health *warnings)
         find(h, warnings->status, "%s", warnings->lines[i]);
 }
 
-int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *error)
+int dray_check_health(struct dray *dray, struct dray_health *out, struct dray_error *error)
 {
     struct dray_error own = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
@@ -264,8 +264,8 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
     if (code != DRAY_OK)
         return code;
     if (!out)
-        return error_set(error, DRAY_INVALID, 0, "dray_health needs a place for the result");
-    code = dray_stats(dray, NULL, &stats, &own);
+        return error_set(error, DRAY_INVALID, 0, "dray_check_health needs a place for the result");
+    code = dray_get_stats(dray, NULL, &stats, &own);
     if (code == DRAY_UNSUPPORTED)
         return error_copy(error, &own);
     if (code != DRAY_OK || !stats) {
@@ -273,7 +273,7 @@ int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *e
         return DRAY_OK;
     }
     struct dray_worker_state state;
-    dray_worker_state(dray, &state);
+    dray_worker_get_state(dray, &state);
     for (size_t i = 0; i < stats->nqueues; i++)
         judge_queue(out, &warnings, dray, &stats->queues[i], state.consuming);
     judge_totals(&warnings, dray, stats);

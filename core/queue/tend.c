@@ -21,8 +21,8 @@ static void pass_on(struct dray_call *call, const char *line)
         t->note(line, t->user);
 }
 
-int dray_tend(struct dray *dray, uint32_t what, struct dray_tend_report *report, dray_note_fn note,
-    void *user, struct dray_error *error)
+int dray_tend_store(struct dray *dray, uint32_t what, struct dray_tend_report *report,
+    dray_note_fn note, void *user, struct dray_error *error)
 {
     struct dray_error own = DRAY_ERROR_INIT;
     if (report)
@@ -32,7 +32,8 @@ int dray_tend(struct dray *dray, uint32_t what, struct dray_tend_report *report,
         return code;
     if (what < DRAY_TEND_CHECK || what > DRAY_TEND_COMPACT)
         return error_set(error, DRAY_INVALID, 0,
-            "dray_tend knows no care number %u; say DRAY_TEND_CHECK, _REPAIR or _COMPACT", what);
+            "dray_tend_store knows no care number %u; say DRAY_TEND_CHECK, _REPAIR or _COMPACT",
+            what);
     if (!store_has(&dray->store->driver, "tend"))
         return instance_lacks(dray, "check, repair or compact its store", error);
     struct tending tending = {.note = note, .user = user};

@@ -202,7 +202,7 @@ static void check_health(struct worker *w, int64_t now, struct agenda *agenda)
         return;
     struct dray_health health;
     pthread_mutex_unlock(&w->dray->lock);
-    int code = dray_health(w->dray, &health, NULL);
+    int code = dray_check_health(w->dray, &health, NULL);
     pthread_mutex_lock(&w->dray->lock);
     if (code != DRAY_OK || health.status == w->last_health)
         return;

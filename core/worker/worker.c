@@ -383,7 +383,7 @@ static void count_held(const struct worker *w, struct dray_worker_state *out)
     }
 }
 
-void dray_worker_state(struct dray *dray, struct dray_worker_state *out)
+void dray_worker_get_state(struct dray *dray, struct dray_worker_state *out)
 {
     memset(out, 0, sizeof(*out));
     out->last_look_age_ms = -1;

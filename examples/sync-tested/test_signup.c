@@ -37,7 +37,7 @@ int main(void)
     struct dray *dray = dray_default(&error);
     if (!dray)
         return fprintf(stderr, "test_signup: %s\n", error.text), 1;
-    CHECK(dray_info(dray)->runs_inline); /* forgot QUEUE_DRIVER=sync? */
+    CHECK(dray_get_info(dray)->runs_inline); /* forgot QUEUE_DRIVER=sync? */
     CHECK(signup_handlers(dray, outbox, &error) == DRAY_OK);
 
     CHECK(signup("Ada", &error) == DRAY_OK);

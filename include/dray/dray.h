@@ -125,7 +125,7 @@ struct dray_info {
     int shared;              /* other processes may use the store */
     int runs_inline;         /* dispatch runs the job (sync) */
 };
-DRAY_API const struct dray_info *dray_info(const struct dray *dray);
+DRAY_API const struct dray_info *dray_get_info(const struct dray *dray);
 
 /* ------------------------------------------------------------------------------------------- */
 /* Dispatching                                                                                 */
@@ -386,7 +386,7 @@ struct dray_worker_state {
     int64_t last_look_age_ms; /* -1: never */
     char last_error[512];     /* of the store, "" if none since it last answered */
 };
-DRAY_API void dray_worker_state(struct dray *dray, struct dray_worker_state *out);
+DRAY_API void dray_worker_get_state(struct dray *dray, struct dray_worker_state *out);
 
 /*
  * Processes exactly one ready job on the calling thread and returns: for tests, step by step. A job
@@ -477,7 +477,7 @@ struct dray_stats {
 };
 
 /* Stats of one queue, or of all (NULL). The result is for dray_stats_free. */
-DRAY_API int dray_stats(
+DRAY_API int dray_get_stats(
     struct dray *dray, const char *queue, struct dray_stats **out, struct dray_error *error);
 DRAY_API void dray_stats_free(struct dray_stats *stats);
 
@@ -496,7 +496,8 @@ struct dray_health {
 
 /* Compares stats with queue.health. Returns DRAY_OK also when the health is bad; an error of the
    store counts as critical. */
-DRAY_API int dray_health(struct dray *dray, struct dray_health *out, struct dray_error *error);
+DRAY_API int dray_check_health(
+    struct dray *dray, struct dray_health *out, struct dray_error *error);
 
 /* ------------------------------------------------------------------------------------------- */
 /* Mending                                                                                     */
@@ -550,7 +551,7 @@ enum {
 DRAY_API int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n,
     uint32_t flags, struct dray_dispatched *out, struct dray_error *error);
 
-/* What dray_tend did. Zeros where the driver does not count. */
+/* What dray_tend_store did. Zeros where the driver does not count. */
 struct dray_tend_report {
     uint64_t records; /* looked at */
     uint64_t damaged; /* found */
@@ -559,7 +560,7 @@ struct dray_tend_report {
 };
 
 /* Receives one finding, a line without a newline; it is valid during the call. Called on the thread
-   of dray_tend while that has the store to itself: it may not call into the instance. */
+   of dray_tend_store while that has the store to itself: it may not call into the instance. */
 typedef void (*dray_note_fn)(const char *line, void *user);
 
 /*
@@ -569,7 +570,7 @@ typedef void (*dray_note_fn)(const char *line, void *user);
  * errors too, as far as it went. DRAY_UNSUPPORTED if the driver has no such care; DRAY_CORRUPT if
  * the damage is beyond it; DRAY_BUSY if others hold the store for ten minutes.
  */
-DRAY_API int dray_tend(struct dray *dray, uint32_t what, struct dray_tend_report *report,
+DRAY_API int dray_tend_store(struct dray *dray, uint32_t what, struct dray_tend_report *report,
     dray_note_fn note, void *user, struct dray_error *error);
 
 /* ------------------------------------------------------------------------------------------- */

@@ -239,7 +239,7 @@ static struct tally tally_of(const struct oracle_line *lines, size_t n, const ch
 static uint64_t stored(struct dray *dray, const char *what)
 {
     struct dray_stats *stats = NULL;
-    assert_int_equal(dray_stats(dray, NULL, &stats, NULL), DRAY_OK);
+    assert_int_equal(dray_get_stats(dray, NULL, &stats, NULL), DRAY_OK);
     uint64_t n = 0;
     for (size_t i = 0; i < stats->nqueues; i++) {
         const struct dray_queue_stats *q = &stats->queues[i];

@@ -87,7 +87,7 @@ static void refused(int code, const char *word, const char *type, const char *pa
     int got = dray_dispatch(rig, type, payload, more, NULL, &error);
     if (got != code || error.code != code || !strstr(error.text, word))
         fail_msg("%s, not %s: %s", dray_code_name(got), dray_code_name(code), error.text);
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->pushed, 0);
     dray_stats_free(stats);
 }
@@ -306,7 +306,7 @@ static void dispatch_at_once(unsigned threads, void *(*fn)(void *), unsigned *st
 static uint64_t count_ready(void)
 {
     struct dray_stats *stats = NULL;
-    assert_ok(dray_stats(rig, "default", &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, "default", &stats, &rig_error));
     uint64_t ready = stats->queues[0].ready;
     dray_stats_free(stats);
     return ready;

@@ -215,13 +215,13 @@ static void test_a_stuck_slot_gets_a_stand_in(void **state)
         rig_advance(1000);
         rig_advance(5000); /* the grace time */
         WAIT_FOR(rig_saw_job(SAW_COMPLETE, quick) == 1);
-        dray_worker_state(rig, &glance);
+        dray_worker_get_state(rig, &glance);
         assert_int_equal(glance.stuck, 1);
         assert_int_equal(glance.executors, 2);
         assert_int_equal(rig_saw_job(SAW_TROUBLE, deaf), 1);
         rig_release();
         WAIT_FOR(rig_saw_job(SAW_COMPLETE, deaf) + rig_saw_job(SAW_TROUBLE, deaf) == 2);
-        WAIT_FOR((dray_worker_state(rig, &glance), glance.executors == 1 && !glance.stuck));
+        WAIT_FOR((dray_worker_get_state(rig, &glance), glance.executors == 1 && !glance.stuck));
         rig_hold_back(); /* the next one is deaf again */
     }
 }
@@ -241,7 +241,7 @@ static void test_stand_ins_are_limited(void **state)
     rig_advance(6000);
     WAIT_FOR(rig_inside() == 2);
     rig_advance(6000);
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.stuck == 2));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.stuck == 2));
     assert_int_equal(glance.executors, 2);
     assert_string_equal(rig_state("c"), "ready");
     rig_release();
@@ -369,12 +369,12 @@ static void given_up(int32_t code)
     rig_advance(39999);
     unsigned before = script_count(SCRIPT_SETTLE);
     WAIT_FOR(tries_since(before) >= 2); /* one of them has seen the new time */
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.lost, 0);
     assert_int_equal(rig_saw_job(SAW_TROUBLE, "a"), 0);
     rig_advance(1);
     WAIT_FOR(rig_saw_job(SAW_TROUBLE, "a") == 1);
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.lost, 1);
     before = script_count(SCRIPT_SETTLE);
     assert_ok(dray_worker_stop(rig, NULL, &rig_error));
@@ -467,7 +467,7 @@ static void comes_back(void)
     assert_int_equal(rig_event(SAW_TROUBLE, 0).code, DRAY_UNREACHABLE);
     assert_int_equal(rig_runs(), 0);
     struct dray_worker_state glance;
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.consuming, 0);
     assert_non_null(strstr(glance.last_error, "the script says"));
     int64_t back = rig_real_ms();
@@ -516,7 +516,7 @@ static void test_a_sweep_alone_does_not_bring_it_back(void **state)
     pthread_join(thread, NULL);
     WAIT_FOR(script_count(SCRIPT_RESERVE) >= before + 3);
     assert_int_equal(rig_saw(SAW_TROUBLE), 1);
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_non_null(strstr(glance.last_error, "the script says"));
 }
 

@@ -229,7 +229,7 @@ static void test_stats_count(void **state)
     struct dray_stats *stats = NULL;
     (void)state;
     make_some_jobs();
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->nqueues, 2);
     assert_int_equal(stats->pushed, 6);
     assert_int_equal(stats->completed, 1);
@@ -251,11 +251,11 @@ static void test_stats_count(void **state)
     }
     dray_stats_free(stats);
     assert_ok(dray_reset_totals(rig, NULL, &rig_error));
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->pushed + stats->completed + stats->failed + stats->dead, 0);
     assert_true(stats->success_rate < 0 && stats->average_processing_time_ms < 0);
     dray_stats_free(stats);
-    assert_ok(dray_stats(rig, "never", &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, "never", &stats, &rig_error));
     assert_int_equal(stats->nqueues, 1);
     assert_int_equal(stats->queues[0].ready, 0);
     assert_int_equal(stats->queues[0].consumed, 0);
@@ -264,7 +264,7 @@ static void test_stats_count(void **state)
 
 static int health(struct dray_health *out)
 {
-    assert_ok(dray_health(rig, out, &rig_error));
+    assert_ok(dray_check_health(rig, out, &rig_error));
     return out->status;
 }
 
@@ -331,8 +331,8 @@ static void test_a_missing_argument_is_refused(void **state)
     (void)state;
     rig_push("t", "a");
     assert_int_equal(dray_dispatch_batch(rig, NULL, 2, NULL, &rig_error), DRAY_INVALID);
-    assert_int_equal(dray_stats(rig, NULL, NULL, &rig_error), DRAY_INVALID);
-    assert_int_equal(dray_health(rig, NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_get_stats(rig, NULL, NULL, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_check_health(rig, NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_get(rig, NULL, "a", NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_each_driver(NULL, NULL, NULL, &rig_error), DRAY_INVALID);
 }
@@ -343,8 +343,8 @@ static void test_what_the_driver_lacks_is_refused(void **state)
     struct dray_health h;
     struct listing l = {.n = 0};
     (void)state;
-    assert_int_equal(dray_stats(rig, NULL, &stats, &rig_error), DRAY_UNSUPPORTED);
-    assert_int_equal(dray_health(rig, &h, &rig_error), DRAY_UNSUPPORTED);
+    assert_int_equal(dray_get_stats(rig, NULL, &stats, &rig_error), DRAY_UNSUPPORTED);
+    assert_int_equal(dray_check_health(rig, &h, &rig_error), DRAY_UNSUPPORTED);
     assert_int_equal(dray_list(rig, NULL, note_id, &l, &rig_error), DRAY_UNSUPPORTED);
     assert_int_equal(dray_pause(rig, "q", &rig_error), DRAY_UNSUPPORTED);
     assert_int_equal(dray_kick(rig, "q", "a", &rig_error), DRAY_UNSUPPORTED);

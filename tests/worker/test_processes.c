@@ -63,8 +63,8 @@ static int use_everything(void)
     wrong += REFUSED(dray_run_inline(rig, one, NULL, NULL, NULL));
     wrong += REFUSED(dray_list(rig, NULL, ignore, NULL, NULL));
     wrong += REFUSED(dray_get(rig, NULL, "a", &info, NULL));
-    wrong += REFUSED(dray_stats(rig, NULL, &stats, NULL));
-    wrong += REFUSED(dray_health(rig, &health, NULL));
+    wrong += REFUSED(dray_get_stats(rig, NULL, &stats, NULL));
+    wrong += REFUSED(dray_check_health(rig, &health, NULL));
     wrong += REFUSED(dray_kick(rig, NULL, "a", NULL));
     wrong += REFUSED(dray_cancel(rig, NULL, "a", NULL));
     wrong += REFUSED(dray_remove(rig, NULL, "a", 0, NULL));
@@ -77,7 +77,7 @@ static int use_everything(void)
     wrong += REFUSED(dray_close(rig));
     dray_worker_request_stop(rig);
     dray_worker_hold(rig, 1);
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     wrong += glance.executors != 0;
     wrong += strstr(error.text, "fork") == NULL;
     return wrong;
@@ -102,7 +102,7 @@ static void test_a_child_may_not_use_it(void **state)
     rig_push("t", "a"); /* the parent is as it was */
     WAIT_FOR(rig_saw(SAW_COMPLETE) == 1);
     struct dray_worker_state glance;
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.held, 0);
     assert_int_equal(glance.executors, 2);
 }
@@ -115,13 +115,13 @@ static void test_a_worker_starts_by_itself(void **state)
     assert_ok(dray_on(rig, "a", rig_wait, NULL, NULL, &rig_error));
     assert_ok(dray_on(rig, "b", rig_wait, NULL, NULL, &rig_error));
     assert_ok(dray_on(rig, "c", rig_wait, NULL, NULL, &rig_error));
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.executors, 0);
     rig_push_as("a", NULL, NULL);
     rig_push_as("b", NULL, NULL);
     rig_push_as("c", NULL, NULL);
     WAIT_FOR(rig_inside() == 3);
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.executors, 3);
     rig_release();
     WAIT_FOR(rig_inside() == 0);
@@ -234,7 +234,7 @@ static void test_two_instances_share_a_file(void **state)
     assert_ok(dray_worker_stop(other, NULL, &rig_error));
     assert_int_equal(atomic_load(&ran[0]) + atomic_load(&ran[1]), 200);
     struct dray_stats *stats = NULL;
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->completed, 200);
     assert_int_equal(stats->queues[0].ready + stats->queues[0].active, 0);
     dray_stats_free(stats);

@@ -56,7 +56,7 @@ static void test_all_that_was_lived_through_is_kept(void **state)
     assert_int_equal(is->ended_ms, was.ended_ms);
     dray_job_info_free(is);
     struct dray_stats *stats = NULL;
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->pushed, 0);
     dray_stats_free(stats);
 }

@@ -48,7 +48,7 @@ static void begin_stop(struct stopper *s)
     struct dray_worker_state glance;
     atomic_store(&s->done, 0);
     assert_int_equal(pthread_create(&s->thread, NULL, stop_main, s), 0);
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.stopping || atomic_load(&s->done)));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.stopping || atomic_load(&s->done)));
 }
 
 /* A stop waits no longer than it must: the clock stands still, so a worker that sleeps until its
@@ -193,12 +193,12 @@ static void test_while_a_dispatcher_leads(void **state)
     struct dray_worker_state glance;
     (void)state;
     start(&(struct dray_worker_options){.concurrency = 2});
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.last_look_age_ms >= 0));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.last_look_age_ms >= 0));
     script_hold(SCRIPT_PUSH);
     assert_int_equal(pthread_create(&dispatcher, NULL, rig_dispatch_main, NULL), 0);
     script_wait(SCRIPT_PUSH);
     begin_stop(&s);
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.executors == 0));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.executors == 0));
     for (int i = 0; i < 10; i++)
         rig_nap(); /* the keeper finds somebody leading, and sleeps */
     assert_int_equal(atomic_load(&s.done), 0);
@@ -340,7 +340,7 @@ static void test_another_thread_stops_the_foreground(void **state)
     struct dray_worker_state glance;
     (void)state;
     assert_int_equal(pthread_create(&thread, NULL, work_main, &code), 0);
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.executors > 0));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.executors > 0));
     struct stopper s;
     atomic_store(&s.done, 0);
     assert_int_equal(pthread_create(&s.thread, NULL, stop_main, &s), 0);

@@ -42,7 +42,7 @@ static void test_dispatch_runs_the_job(void **state)
     counted = 0;
     on("t", count_up, NULL);
     on("again", fail_twice, NULL);
-    assert_int_equal(dray_info(rig)->runs_inline, 1);
+    assert_int_equal(dray_get_info(rig)->runs_inline, 1);
     assert_ok(dray_dispatch(rig, "t", "1", NULL, &out, &rig_error));
     assert_int_equal(counted, 1);
     assert_int_equal(out.code, DRAY_OK);
@@ -83,7 +83,7 @@ static void test_without_a_handler_nothing_is_stored(void **state)
     counted = 0;
     assert_int_equal(dray_dispatch_batch(rig, two, 2, NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(counted, 0);
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->pushed, 0);
     dray_stats_free(stats);
 }

@@ -119,7 +119,7 @@ static void dispatch_from_callback(const struct dray_event *event, void *user)
 {
     _Atomic int *left = user;
     struct dray_stats *stats = NULL;
-    if (dray_stats(event->dray, NULL, &stats, NULL) == DRAY_OK)
+    if (dray_get_stats(event->dray, NULL, &stats, NULL) == DRAY_OK)
         dray_stats_free(stats);
     if (atomic_fetch_sub(left, 1) > 0)
         dray_dispatch(event->dray, "t", NULL, NULL, NULL, NULL);
@@ -213,7 +213,7 @@ static unsigned count_state(const char *state)
 {
     struct dray_stats *stats = NULL;
     unsigned n = 0;
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     for (size_t i = 0; i < stats->nqueues; i++)
         n += (unsigned)(strcmp(state, "ready") == 0 ? stats->queues[i].ready
                                                     : stats->queues[i].parked);

@@ -149,7 +149,7 @@ static void *look_main(void *arg)
     (void)arg;
     while (atomic_load(&looking)) {
         struct dray_stats *stats = NULL;
-        if (dray_stats(rig, NULL, &stats, NULL) == DRAY_OK)
+        if (dray_get_stats(rig, NULL, &stats, NULL) == DRAY_OK)
             dray_stats_free(stats);
         rig_nap();
     }
@@ -191,7 +191,7 @@ static void test_a_flood_lets_others_look(void **state)
     for (int i = 0; i < 50; i++) {
         struct dray_stats *stats = NULL;
         int64_t start = rig_real_ms();
-        assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+        assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
         dray_stats_free(stats);
         int64_t took = rig_real_ms() - start;
         worst = took > worst ? took : worst;

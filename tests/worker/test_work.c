@@ -69,7 +69,7 @@ static void test_max_jobs_is_exact(void **state)
         assert_int_equal(report.succeeded + report.failed, most);
     }
     struct dray_stats *stats = NULL;
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->processing, 0);
     dray_stats_free(stats);
 }
@@ -99,7 +99,7 @@ static void test_the_worker_has_a_timeout(void **state)
         rig_nap();
     assert_int_equal(rig_saw(SAW_STOP), 0);
     struct dray_worker_state glance;
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.stopping, 0);
     rig_advance(1);
     assert_ok(dray_worker_wait(rig, NULL, &rig_error));
@@ -245,17 +245,17 @@ static void test_a_held_worker_starts_nothing(void **state)
     start(&(struct dray_worker_options){.concurrency = 1, .prefetch = 2});
     WAIT_FOR(rig_inside() == 1);
     dray_worker_hold(rig, 1);
-    dray_worker_state(rig, &glance);
+    dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.held, 1);
     rig_release();
     WAIT_FOR(rig_saw(SAW_COMPLETE) == 1);
-    WAIT_FOR((dray_worker_state(rig, &glance), glance.reserved == 0));
+    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.reserved == 0));
     rig_push_as("t", NULL, NULL);
     for (int i = 0; i < 30; i++)
         rig_nap();
     assert_int_equal(rig_runs(), 1);
     struct dray_stats *stats = NULL;
-    assert_ok(dray_stats(rig, NULL, &stats, &rig_error));
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
     assert_int_equal(stats->queues[0].ready, 4); /* what was reserved has been handed back */
     dray_stats_free(stats);
     dray_worker_hold(rig, 0);

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }
-    printf("%s %s %u %s\n", dray_info(dray)->driver, heard, (unsigned)report.succeeded,
-        dray_info(dray)->driver_path);
+    printf("%s %s %u %s\n", dray_get_info(dray)->driver, heard, (unsigned)report.succeeded,
+        dray_get_info(dray)->driver_path);
     return dray_close(dray);
 }
