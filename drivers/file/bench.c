@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the queue file costs by itself: opening one of many waiting jobs, beside `sha256sum` of the
- * same file; and batches pushed, beside a bare program that appends the same bytes and syncs as
- * often.
+ * same file; batches pushed, beside a bare program that appends the same bytes and syncs as often;
+ * and the longest call while a file is written anew turn by turn, beside writing it anew at once.
  *
  *     file_bench FOLDER [JOBS [BATCH]]
  */
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define BATCH_MAX 10000u
+#define TAKEN 10u /* jobs of a reserve */
 
 struct bench {
     struct dray_host host;
@@ -29,6 +30,11 @@ struct bench {
     int32_t answers[BATCH_MAX];
     char ids[BATCH_MAX][40];
     uint64_t serial;
+    int64_t max_file_size;
+    struct dray_lease leases[TAKEN];
+    const struct dray_lease *settled[TAKEN];
+    char taken_ids[TAKEN][40];
+    uint32_t ntaken;
 };
 
 static struct bench bench;
@@ -99,7 +105,7 @@ static int32_t fail(struct dray_call *call, int32_t code, int32_t sys, const cha
 static int64_t number(const struct dray_host *host, const char *option)
 {
     (void)host;
-    return strcmp(option, "max_file_size") == 0 ? (int64_t)1 << 40 : 0;
+    return strcmp(option, "max_file_size") == 0 ? bench.max_file_size : 0;
 }
 
 static const char *text(const struct dray_host *host, const char *option, uint32_t index)
@@ -229,6 +235,85 @@ static void measure_batches(uint32_t batch)
         turns * (double)batch / took, turns * (double)batch / bare, took / bare);
 }
 
+static void take_job(struct dray_call *call, const struct dray_job *job)
+{
+    uint32_t i = bench.ntaken++;
+    (void)call;
+    memcpy(bench.taken_ids[i], job->id.data, (size_t)job->id.len);
+    bench.leases[i] = (struct dray_lease){.size = sizeof(bench.leases[i]),
+        .queue = {"default", 7},
+        .id = {bench.taken_ids[i], job->id.len},
+        .type = {"send-welcome", 12},
+        .token = job->token,
+        .ref = job->ref,
+        .verdict = DRAY_VERDICT_RELEASE};
+    bench.settled[i] = &bench.leases[i];
+}
+
+/* Some jobs are taken and given back: much is written, and as much lives as before. */
+static void take_and_release(void)
+{
+    static uint64_t nonce;
+    struct dray_str queue = {"default", 7};
+    struct dray_reserve want = {.size = sizeof(want),
+        .max = TAKEN,
+        .queues = &queue,
+        .nqueues = 1,
+        .lease_ms = 60000,
+        .nonce = ++nonce,
+        .owner = {"bench:1", 7}};
+    struct dray_call call = call_of(0);
+    call.job = take_job;
+    bench.ntaken = 0;
+    check(dray_driver_entry()->reserve(bench.self, &call, &want));
+    check(
+        dray_driver_entry()->retry(bench.self, &call, bench.settled, bench.answers, bench.ntaken));
+}
+
+static off_t size_now(void)
+{
+    struct stat st = {0};
+    if (stat(bench.path, &st) != 0)
+        exit(1);
+    return st.st_size;
+}
+
+static double compact_at_once(void)
+{
+    struct dray_call call = call_of(0);
+    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_COMPACT};
+    double begin = seconds();
+    check(dray_driver_entry()->tend(bench.self, &call, &tend));
+    return seconds() - begin;
+}
+
+/* The longest turn until the file has been written anew, on the file that measure_open has left.
+   Appends are not synced, so that what is seen is what the copying adds. */
+static void measure_pause(void)
+{
+    double longest = 0, all = 0;
+    uint32_t turns = 0;
+    bench.max_file_size = 5 << 20;
+    open_store(DRAY_DURABILITY_PROCESS);
+    off_t before, after = size_now();
+    do {
+        double begin = seconds();
+        take_and_release();
+        double took = seconds() - begin;
+        longest = took > longest ? took : longest;
+        all += took;
+        turns++;
+        before = after;
+        after = size_now();
+    } while (after >= before);
+    double at_once = compact_at_once();
+    printf("written anew, %.1f MB to %.1f MB: in %u turns of %.3f ms, the longest %.1f ms; at once "
+           "%.1f ms, %.0f times that\n",
+        (double)before / 1e6, (double)after / 1e6, turns, all / turns * 1e3, longest * 1e3,
+        at_once * 1e3, at_once / longest);
+    close_store();
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -249,9 +334,11 @@ int main(int argc, char **argv)
         .fail = fail,
         .number = number,
         .text = text};
+    bench.max_file_size = (int64_t)1 << 40;
     measure_batches(batch && batch <= BATCH_MAX ? batch : 100);
     measure_batches(1);
     unlink(bench.path);
     measure_open(jobs);
+    measure_pause();
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "file/apply.h"
 #include "file/journal.h"
 #include "file/os.h"
+#include "file/retire.h"
 #include "file/rewrite.h"
 
 #include <errno.h>
@@ -217,7 +218,7 @@ static int32_t follow(struct store *store, struct dray_call *call)
         return code;
     int read = journal_read_header(store, fd, &header);
     rewrite_abandon(store);
-    journal_close(&store->journal);
+    retire_file(store, store->journal.fd);
     journal_adopt(&store->journal, fd, &st);
     if (!known || !read || header.version != LINE_VERSION || header.after != known ||
         generation != store->generation || (int64_t)header.end > st.st_size)

@@ -6,6 +6,7 @@
 #include "file/load.h"
 #include "file/os.h"
 #include "file/place.h"
+#include "file/retire.h"
 #include "file/rewrite.h"
 #include "file/session.h"
 
@@ -132,6 +133,7 @@ void store_close(void *self)
     if (store->lock.fd >= 0)
         lock_close(&store->lock);
     journal_close(&store->journal);
+    retire_wait(store);
     bell_close(&store->bell);
     buffer_reset(&store->batch.text, host, 0);
     buffer_reset(&store->input, host, 0);

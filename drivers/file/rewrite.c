@@ -6,6 +6,7 @@
 #include "file/journal.h"
 #include "file/os.h"
 #include "file/place.h"
+#include "file/retire.h"
 #include "file/scan.h"
 
 #include <errno.h>
@@ -153,7 +154,7 @@ static void adopt(struct store *store, const struct stat *st, const struct heade
         if (os->ftruncate(journal->fd, journal->end) != 0)
             store->host->log(
                 store->host, DRAY_LOG_DEBUG, "%s: old copy keeps its room", store->path);
-        journal_close(journal);
+        retire_file(store, journal->fd);
     }
     journal_adopt(journal, store->rewrite.fd, st);
     journal->id = header->file;

@@ -16,6 +16,8 @@
 #include "file/buffer.h"
 #include "file/lock.h"
 
+#include <pthread.h>
+
 /* What was found wrong while the file was read, since it was last read from its beginning. */
 struct damage {
     uint64_t records; /* lines set aside, and records that are missing */
@@ -91,6 +93,8 @@ struct store {
     uint32_t boot; /* of the machine, as records have it */
     int poisoned;
     struct xfsz xfsz;
+    pthread_t retirer; /* see retire.h */
+    int retiring;
     int64_t deadline_ms; /* of the call, gate_clock_ms */
     struct table_now now;
     int64_t max_file_size;
