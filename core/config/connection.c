@@ -17,6 +17,11 @@ enum {
     PASSWORD_FILE,
     DATABASE,
     PATH,
+    SENTINELS,
+    MASTER,
+    SENTINEL_USERNAME,
+    SENTINEL_PASSWORD,
+    SENTINEL_PASSWORD_FILE,
     TIMEOUT,
     TLS,
     CA_FILE,
@@ -33,6 +38,11 @@ static const struct dray_option rows[ROWS] = {
     [PASSWORD_FILE] = {.type = DRAY_OPTION_PATH, .name = "password_file"},
     [DATABASE] = {.type = DRAY_OPTION_STRING, .name = "database"},
     [PATH] = {.type = DRAY_OPTION_PATH, .name = "path"},
+    [SENTINELS] = {.type = DRAY_OPTION_LIST, .name = "sentinels"},
+    [MASTER] = {.type = DRAY_OPTION_STRING, .name = "master"},
+    [SENTINEL_USERNAME] = {.type = DRAY_OPTION_STRING, .name = "sentinel_username"},
+    [SENTINEL_PASSWORD] = {.type = DRAY_OPTION_SECRET, .name = "sentinel_password"},
+    [SENTINEL_PASSWORD_FILE] = {.type = DRAY_OPTION_PATH, .name = "sentinel_password_file"},
     [TIMEOUT] = {.type = DRAY_OPTION_DURATION, .name = "timeout", .min = 1, .max = INT64_MAX},
     [TLS] = {.type = DRAY_OPTION_BOOLEAN, .name = "tls"},
     [CA_FILE] = {.type = DRAY_OPTION_PATH, .name = "ca_file"},
@@ -186,19 +196,24 @@ static int read_url(const struct url *url)
 
 /* ------------------------------------------------------------------------------------------- */
 
-static int read_password_file(const struct reader *reader, struct value *values)
+/* The line of a file as the value of the row `password`. */
+static int read_password_file(const struct reader *reader, struct value *values, int password)
 {
-    const struct value *file = &values[PASSWORD_FILE];
+    int from = password == PASSWORD ? PASSWORD_FILE : SENTINEL_PASSWORD_FILE;
+    const struct value *file = &values[from];
+    const char *name = rows[from].name;
+    if (!file->given)
+        return DRAY_OK;
     /* A password out of the URL has no key of its own, and gives way. */
-    if (values[PASSWORD].given && values[PASSWORD].node->key)
-        return node_error(
-            reader->error, file->node, "there is a password and a password_file; keep one");
+    if (values[password].given && values[password].node->key)
+        return node_error(reader->error, file->node, "there is a %s and a %s; keep one",
+            rows[password].name, name);
     struct dray_error problem = DRAY_ERROR_INIT;
     const char *text;
     size_t len = 0;
     int code = file_read(reader->arena, file->text, PASSWORD_BYTES_MAX, &text, &len, &problem);
     if (code != DRAY_OK) {
-        node_error(reader->error, file->node, "password_file: %s", problem.text);
+        node_error(reader->error, file->node, "%s: %s", name, problem.text);
         if (reader->error)
             reader->error->code = code;
         return code;
@@ -207,10 +222,79 @@ static int read_password_file(const struct reader *reader, struct value *values)
         len--;
     if (len == 0 || memchr(text, 0, len) || memchr(text, '\n', len))
         return node_error(
-            reader->error, file->node, "password_file: the file must hold one line, the password");
-    values[PASSWORD] = *file;
-    values[PASSWORD].text = arena_copy(reader->arena, text, len);
-    return values[PASSWORD].text ? DRAY_OK : reader_no_memory(reader);
+            reader->error, file->node, "%s: the file must hold one line, the password", name);
+    values[password] = *file;
+    values[password].text = arena_copy(reader->arena, text, len);
+    return values[password].text ? DRAY_OK : reader_no_memory(reader);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Sentinels                                                                                   */
+/* ------------------------------------------------------------------------------------------- */
+
+/* host, host:port, [IPv6] or [IPv6]:port as a host and the text of a port, "" if there is none.
+   Returns 0 if it is none of them, -1 without memory. */
+static int split_place(struct arena *arena, const char *text, const char **host, const char **port)
+{
+    int bracket = *text == '[';
+    const char *start = text + bracket;
+    const char *end = bracket ? strchr(start, ']') : start + strcspn(start, ":");
+    if (!end || end == start || strpbrk(start, bracket ? "[ /@" : "[] /@"))
+        return 0;
+    const char *rest = end + bracket;
+    int64_t number = 0;
+    if (*rest && (*rest != ':' || value_integer(rest + 1, &number) || number < 1 || number > 65535))
+        return 0;
+    *host = arena_copy(arena, start, (size_t)(end - start));
+    *port = *rest ? rest + 1 : "";
+    return *host ? 1 : -1;
+}
+
+/* The list becomes hosts and ports in turn. */
+static int read_sentinels(const struct reader *reader, struct value *list)
+{
+    const char **texts = arena_alloc(reader->arena, 2 * list->ntexts + 1, sizeof(*texts));
+    if (!texts)
+        return reader_no_memory(reader);
+    for (size_t i = 0; i < list->ntexts; i++) {
+        const char *text = list->texts[i];
+        int fine = split_place(reader->arena, text, &texts[2 * i], &texts[2 * i + 1]);
+        if (fine < 0)
+            return reader_no_memory(reader);
+        if (!fine)
+            return node_error(reader->error, list->node,
+                "sentinels: \"%.60s\" is no place of a sentinel; write host:port", text);
+    }
+    list->texts = texts;
+    list->ntexts *= 2;
+    return DRAY_OK;
+}
+
+/* Either an address, or sentinels that know it by the name of the master. */
+static int check_sentinels(const struct reader *reader, struct value *values)
+{
+    static const int fixed[] = {HOST, PORT, PATH};
+    struct value *list = &values[SENTINELS];
+    for (int row = MASTER; row <= SENTINEL_PASSWORD_FILE && !list->given; row++) {
+        if (values[row].given)
+            return node_error(reader->error, values[row].node,
+                "%s is of no use without sentinels, a list of host:port", rows[row].name);
+    }
+    if (!list->given)
+        return DRAY_OK;
+    if (list->ntexts == 0)
+        return node_error(reader->error, list->node, "sentinels must name at least one host:port");
+    if (!values[MASTER].given || !values[MASTER].text[0])
+        return node_error(reader->error, list->node,
+            "sentinels need master, the name by which they know the server");
+    for (size_t i = 0; i < COUNT(fixed); i++) {
+        if (values[fixed[i]].given)
+            return node_error(reader->error, values[fixed[i]].node,
+                "there are sentinels and a %s; they say where the server is: leave the %s out%s",
+                rows[fixed[i]].name, rows[fixed[i]].name,
+                values[fixed[i]].node->key ? "" : " of the url");
+    }
+    return read_sentinels(reader, list);
 }
 
 static int read_entry(const struct reader *reader, const struct node *entry, struct value *values)
@@ -223,6 +307,8 @@ static int read_entry(const struct reader *reader, const struct node *entry, str
     const struct url url = {reader, values[URL].node, values};
     if (code == DRAY_OK && values[URL].given)
         code = read_url(&url);
+    if (code == DRAY_OK)
+        code = check_sentinels(reader, values);
     return code;
 }
 
@@ -231,8 +317,10 @@ int connection_read(
 {
     struct value values[ROWS] = {0};
     int code = read_entry(reader, entry, values);
-    if (code == DRAY_OK && values[PASSWORD_FILE].given)
-        code = read_password_file(reader, values);
+    if (code == DRAY_OK)
+        code = read_password_file(reader, values, PASSWORD);
+    if (code == DRAY_OK)
+        code = read_password_file(reader, values, SENTINEL_PASSWORD);
     for (size_t i = 0; i < ROWS && code == DRAY_OK; i++) {
         if (values[i].given)
             code = each(user, &rows[i], &values[i]);

@@ -13,7 +13,8 @@ typedef int (*connection_fn)(void *user, const struct dray_option *row, const st
 
 /*
  * Resolves one entry. Single keys win over parts of the URL; password_file is read, and gives the
- * password. `url` comes as it was written: it may hold a password.
+ * password. `url` comes as it was written: it may hold a password. `sentinels` are hosts and ports
+ * in turn, a port that is not given as an empty text.
  */
 int connection_read(
     const struct reader *reader, const struct node *entry, connection_fn each, void *user);

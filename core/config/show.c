@@ -158,6 +158,22 @@ static int show_queue(struct show *show)
 }
 
 /* A value of a connection as it was written. */
+static const char *connection_text(struct arena *arena, const struct node *node)
+{
+    static const struct dray_option texts = {.type = DRAY_OPTION_LIST, .name = ""};
+    struct value value;
+    if (node_is_null(node))
+        return "null";
+    if (strcmp(node->key, "password") == 0 || strcmp(node->key, "sentinel_password") == 0)
+        return "***";
+    if (node->type == NODE_SCALAR)
+        return value_hide_password(arena, node->text);
+    const struct reader reader = {arena, "", NULL};
+    return value_read(&reader, node, "", &texts, &value) == DRAY_OK
+               ? value_show(arena, &texts, &value)
+               : NULL;
+}
+
 static int show_connections(struct show *show)
 {
     const struct node *map = show->config->connections;
@@ -168,12 +184,8 @@ static int show_connections(struct show *show)
              child = child->next) {
             struct arena *arena = show->reader.arena;
             const char *section = arena_print(arena, "connections.%s", entry->key);
-            const char *text = node_is_null(child) ? "null" : child->text;
-            if (strcmp(child->key, "password") == 0)
-                text = "***";
-            else
-                text = value_hide_password(arena, text);
-            code = section ? emit(show, section, child->key, text, node_origin(arena, child))
+            code = section ? emit(show, section, child->key, connection_text(arena, child),
+                                 node_origin(arena, child))
                            : no_memory();
         }
     }

@@ -432,7 +432,8 @@ enum {
     DRAY_OPTION_PATH = 9,   /* made absolute against the configuration's folder */
     DRAY_OPTION_CONNECTION =
         10,                 /* names an entry of `connections`; its values are read as
-                               "connection.url", "connection.host", "connection.password" ... */
+                               "connection.url", "connection.host", "connection.password" ...;
+                               "connection.sentinels" gives hosts and ports in turn */
     DRAY_OPTION_SECRET = 11 /* a string that is never shown */
 };
 

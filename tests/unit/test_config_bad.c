@@ -169,6 +169,22 @@ static const struct bad connections[] = {
     {DRIVER "connections: {a: {port: 0}}\n", 2, "from 1 to 65535"},
     {DRIVER "connections: {a: {tls: yes}}\n", 2, "true or false, not yes"},
     {DRIVER "connections: {a: {tls: 'true'}}\n", 2, "true or false"},
+    {DRIVER "connections: {a: {master: m}}\n", 2, "master is of no use without sentinels"},
+    {DRIVER "connections: {a: {sentinel_password: x}}\n", 2, "without sentinels"},
+    {DRIVER "connections: {a: {sentinels: h}}\n", 2, "must be a list"},
+    {DRIVER "connections: {a: {sentinels: [], master: m}}\n", 2, "at least one"},
+    {DRIVER "connections: {a: {sentinels: [h]}}\n", 2, "need master"},
+    {DRIVER "connections: {a: {sentinels: [h], master: ''}}\n", 2, "need master"},
+    {DRIVER "connections: {a: {sentinels: [h], master: m, host: x}}\n", 2, "leave the host out"},
+    {DRIVER "connections: {a: {sentinels: [h], master: m, url: 'redis://x/1'}}\n", 2,
+        "out of the url"},
+    {DRIVER "connections: {a: {sentinels: ['h:'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: [':1'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: ['::1'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: ['[::1'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: ['[::1]x'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: ['h:65536'], master: m}}\n", 2, "write host:port"},
+    {DRIVER "connections: {a: {sentinels: [u@h], master: m}}\n", 2, "write host:port"},
 };
 
 static const struct bad variables[] = {

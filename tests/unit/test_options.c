@@ -175,6 +175,26 @@ static void test_connections(void **state)
     }
 }
 
+static void test_sentinels(void **state)
+{
+    (void)state;
+    struct config *config;
+    struct option_values *values;
+    load_good("queue: {driver: test}\n"
+              "connections: {default: {url: 'redis://u:x@/3', master: main, sentinel_password: p,\n"
+              "    sentinels: [a, b:7, '[::1]', '[::2]:65535']}}\n",
+        &config, &values);
+    static const char *const places[] = {"a", "", "b", "7", "::1", "", "::2", "65535", NULL};
+    for (uint32_t i = 0; i < COUNT(places); i++)
+        assert_text(values, "connection.sentinels", i, places[i]);
+    assert_text(values, "connection.master", 0, "main");
+    assert_text(values, "connection.username", 0, "u");
+    assert_text(values, "connection.database", 0, "3");
+    assert_text(values, "connection.host", 0, NULL);
+    assert_text(values, "connection.sentinel_password", 0, "p");
+    done(config, values);
+}
+
 static void test_password_file(void **state)
 {
     (void)state;
@@ -362,7 +382,8 @@ static void test_show(void **state)
                 "    pairs: {a: 's3cret://x:s3cret@', 's3cr': b}\n"
                 "connections:\n"
                 "  default: {url: 'redis://ada:s3cret@h/1', host: z}\n"
-                "  other: {password: s3cret}\n"
+                "  other: {password: s3cret, sentinel_password: s3cret, sentinels: [a, b],\n"
+                "    master: m}\n"
                 "handlers:\n"
                 "  a: {command: [x, y], options: {token: s3cret}, backoff: {base: 2s}}\n"};
     struct config *config = NULL;
@@ -389,10 +410,12 @@ static void test_show(void **state)
         "\nconnections.default.url=redis://ada:***@h/1 (yaml:9)\n",
         "\nconnections.default.host=z (yaml:9)\n",
         "\nconnections.other.password=*** (yaml:10)\n",
+        "\nconnections.other.sentinel_password=*** (yaml:10)\n",
+        "\nconnections.other.sentinels=[a, b] (yaml:10)\n",
         "\nhandlers_from=null (default)\n",
-        "\nhandlers.a.command=[x, y] (yaml:12)\n",
-        "\nhandlers.a.backoff.base=2s (yaml:12)\n",
-        "\nhandlers.a.options=*** (yaml:12)\n",
+        "\nhandlers.a.command=[x, y] (yaml:13)\n",
+        "\nhandlers.a.backoff.base=2s (yaml:13)\n",
+        "\nhandlers.a.options=*** (yaml:13)\n",
     };
     for (size_t i = 0; i < COUNT(expected); i++) {
         if (!strstr(shown.text, expected[i])) {
@@ -417,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_sentinels),
         cmocka_unit_test(test_password_file),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_required_and_wrong_default),
