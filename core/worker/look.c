@@ -16,7 +16,8 @@
 #define PARKED_QUIET_MS 60000u
 
 #define RETRY_LOOK_FIRST_MS 100
-#define RETRY_LOOK_MOST_MS 1500 /* a store that came back is used again within 2 s */
+/* A store that came back is used again within 2 s; to be found at another place may take half. */
+#define RETRY_LOOK_MOST_MS 500
 
 static uint32_t auto_prefetch(const struct worker *w, uint32_t limit)
 {

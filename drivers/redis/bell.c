@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define RETRY_MS 1000
+#define DIAL_MS 1000 /* jobs are handed out without a bell too */
 
 static void hang_up(struct bell *bell)
 {
@@ -43,12 +44,15 @@ static int32_t subscribe(struct store *store, struct dray_call *call)
 static int32_t dial(struct store *store, struct dray_call *call)
 {
     struct bell *bell = &store->bell;
+    struct link *link = &store->link;
     struct epoll_event event = {.events = EPOLLIN};
     bell->retry_ms = store_clock_ms() + RETRY_MS;
+    bell->server = store->link.server;
+    int64_t deadline = link_hurry(store, DIAL_MS);
     int32_t code = link_connect(store, call, &bell->context, &bell->bounds);
-    if (code != DRAY_OK)
-        return code;
-    code = subscribe(store, call);
+    if (code == DRAY_OK)
+        code = subscribe(store, call);
+    link->deadline_ms = deadline;
     if (code == DRAY_OK && epoll_ctl(bell->epoll, EPOLL_CTL_ADD, bell->context->fd, &event) != 0)
         code = store->host->fail(
             call, DRAY_IO, errno, "%s: cannot wait for the bells", store->link.where);
@@ -86,11 +90,16 @@ int32_t bell_watch(struct store *store, struct dray_call *call, const struct dra
                 strerror(sys));
         }
         bell->watching = 1;
+        if (store->sentinel.context)
+            bell_add(store, store->sentinel.context->fd);
     }
     hang_up(bell);
     if (!set_channels(store, queues, n))
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
-    int32_t code = dial(store, call);
+    /* The server is found and judged over the main connection; the bells are where that one is. */
+    int32_t code = link_ready(store, call);
+    if (code == DRAY_OK)
+        code = dial(store, call);
     if (code == DRAY_DENIED || code == DRAY_NOMEM)
         return code;
     *fd = bell->epoll; /* an unreachable server is dialled again by bell_clear */
@@ -115,19 +124,32 @@ static ssize_t drain(struct bell *bell)
 void bell_clear(struct store *store, struct dray_call *call)
 {
     struct bell *bell = &store->bell;
+    struct link *link = &store->link;
     if (!bell->watching)
         return;
-    if (bell->context && drain(bell) < 0)
+    if (bell->context && (bell->server != link->server || drain(bell) < 0)) {
+        if (bell->server != link->server)
+            bell->retry_ms = 0;
         hang_up(bell);
-    /* After the main connection: one that is down is not tried twice a call. */
-    if (!bell->context && store->link.context && store_clock_ms() >= bell->retry_ms)
+    }
+    if (bell->context || store_clock_ms() < bell->retry_ms)
+        return;
+    /* Only where the main connection stands: a server that is down is not tried twice a call. */
+    if (link_ready(store, call) == DRAY_OK)
         (void)dial(store, call); /* without it: polling, once a second */
 }
 
 int bell_rang(struct store *store)
 {
     struct bell *bell = &store->bell;
-    return bell->context && drain(bell) > 0;
+    return bell->context && (bell->server != store->link.server || drain(bell) > 0);
+}
+
+void bell_add(struct store *store, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    if (store->bell.watching)
+        epoll_ctl(store->bell.epoll, EPOLL_CTL_ADD, fd, &event); /* without it: a look a second */
 }
 
 void bell_close(struct store *store)

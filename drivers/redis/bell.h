@@ -19,6 +19,7 @@ struct bell {
     int watching; /* somebody has asked for it */
     struct wait_bounds bounds;
     redisContext *context;  /* NULL: to be connected again */
+    uint32_t server;        /* the link's, when it was connected */
     struct buffer channels; /* names, each ended by a zero byte */
     uint32_t n;
     int64_t retry_ms;
@@ -31,9 +32,14 @@ int32_t bell_watch(struct store *store, struct dray_call *call, const struct dra
 /* Takes whatever has been heard, before a look; connects again, now and then, if it is broken. */
 void bell_clear(struct store *store, struct dray_call *call);
 
-/* Nonzero if it has rung since: it is cleared, and somebody must look again. A ring can come a
-   little later than the answer of the script that rang. */
+/* Nonzero if it has rung since, or hangs at a server that is no longer ours: it is cleared, and
+   somebody must look again. A ring can come a little later than the answer of the script that rang.
+ */
 int bell_rang(struct store *store);
+
+/* Makes what the given-out descriptor stands for readable with this one too, until that is closed.
+ */
+void bell_add(struct store *store, int fd);
 
 void bell_close(struct store *store);
 

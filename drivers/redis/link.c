@@ -2,6 +2,7 @@
 #include "redis/link.h"
 
 #include "redis/answer.h"
+#include "redis/sentinel.h"
 #include "redis/server.h"
 #include "redis/store.h"
 #include "redis/wait.h"
@@ -9,12 +10,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define WORDS_MAX 8
 #define PORT 6379
-#define CONNECT_MS 2000     /* at most, unless the connection's timeout says otherwise */
+#define CONNECT_MS 2000  /* at most, unless the connection's timeout says otherwise */
+#define FAILOVER_MS 1000 /* the same where another server may take over meanwhile */
+
+/* The next try is at most so late, so that a server that is back is used again within 2 s. */
 #define BACKOFF_FIRST_MS 25 /* doubled with each failure, up to */
-#define BACKOFF_MOST_MS 1000
+#define BACKOFF_MOST_MS 250
 
 static const char *text_of(const struct store *store, const char *option)
 {
@@ -28,17 +33,24 @@ int32_t link_init(struct store *store, struct dray_call *call)
     const char *host = text_of(store, "connection.host");
     int64_t port = store->host->number(store->host, "connection.port");
     struct link *link = &store->link;
+    struct place *place = &link->place;
 
-    if (path)
-        snprintf(link->where, sizeof(link->where), "redis at %s", path);
+    snprintf(place->host, sizeof(place->host), "%s", path ? path : host ? host : "127.0.0.1");
+    place->port = path ? 0 : port ? (int)port : PORT;
+    if (sentinel_is_used(store))
+        sentinel_name(store);
+    else if (path)
+        snprintf(link->where, sizeof(link->where), "redis at %s", place->host);
     else
-        snprintf(link->where, sizeof(link->where), "redis at %s:%d", host ? host : "127.0.0.1",
-            port ? (int)port : PORT);
+        snprintf(link->where, sizeof(link->where), "redis at %s:%d", place->host, place->port);
     if (store->host->number(store->host, "connection.tls"))
         return store->host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: TLS is not supported yet; use redis:// or unix://, through a tunnel where the "
             "network is not trusted",
             link->where);
+    if (path && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return store->host->fail(
+            call, DRAY_CONFIG, 0, "%s: the path of a socket may not be so long", link->where);
     return DRAY_OK;
 }
 
@@ -61,6 +73,7 @@ void link_drop(struct store *store)
 
 void link_close(struct store *store)
 {
+    sentinel_close(store);
     link_drop(store);
 }
 
@@ -68,13 +81,40 @@ void link_close(struct store *store)
 /* Connecting                                                                                  */
 /* ------------------------------------------------------------------------------------------- */
 
-static redisContext *begin(const struct store *store)
+int64_t link_hurry(struct store *store, int64_t most_ms)
 {
-    const char *path = text_of(store, "connection.path");
-    const char *host = text_of(store, "connection.host");
-    int64_t port = store->host->number(store->host, "connection.port");
-    return path ? redisConnectUnixNonBlock(path)
-                : redisConnectNonBlock(host ? host : "127.0.0.1", port ? (int)port : PORT);
+    struct link *link = &store->link;
+    int64_t before = link->deadline_ms, until = store_clock_ms() + most_ms;
+    if (until < link->deadline_ms)
+        link->deadline_ms = until;
+    return before;
+}
+
+redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
+    struct wait_bounds *bounds)
+{
+    struct link *link = &store->link;
+    redisContext *fresh = place->port ? redisConnectNonBlock(place->host, place->port)
+                                      : redisConnectUnixNonBlock(place->host);
+    if (!fresh) {
+        store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: no memory", link->where);
+        return NULL;
+    }
+    int sys = fresh->err == REDIS_ERR_IO ? errno : 0;
+    if (!fresh->err)
+        sys = wait_connected(fresh, link->deadline_ms);
+    /* So that a subscription hears when the other side has vanished without a word. */
+    if (!fresh->err && !sys && place->port && redisEnableKeepAlive(fresh) != REDIS_OK)
+        sys = errno;
+    if (!fresh->err && !sys) {
+        wait_bound(fresh, bounds);
+        return fresh;
+    }
+    store->host->fail(call, sys == EACCES ? DRAY_DENIED : DRAY_UNREACHABLE, sys,
+        "%s: cannot connect: %s; is the server running, and is `connections` right?", link->where,
+        fresh->err ? fresh->errstr : strerror(sys));
+    redisFree(fresh);
+    return NULL;
 }
 
 /* One step of the handshake: DRAY_OK unless the server refuses it. */
@@ -111,23 +151,9 @@ static int32_t log_in(struct store *store, struct dray_call *call, redisContext 
 int32_t link_connect(
     struct store *store, struct dray_call *call, redisContext **context, struct wait_bounds *bounds)
 {
-    struct link *link = &store->link;
-    int64_t timeout = store->host->number(store->host, "connection.timeout");
-    int64_t until = store_clock_ms() + (timeout > 0 ? timeout : CONNECT_MS);
-    redisContext *fresh = begin(store);
+    redisContext *fresh = link_dial(store, call, &store->link.place, bounds);
     if (!fresh)
-        return store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: no memory", link->where);
-    int sys = fresh->err == REDIS_ERR_IO ? errno : 0;
-    if (!fresh->err)
-        sys = wait_connected(fresh, until < link->deadline_ms ? until : link->deadline_ms);
-    if (fresh->err || sys) {
-        int32_t code = store->host->fail(call, sys == EACCES ? DRAY_DENIED : DRAY_UNREACHABLE, sys,
-            "%s: cannot connect: %s; is the server running, and is `connections` right?",
-            link->where, fresh->err ? fresh->errstr : strerror(sys));
-        redisFree(fresh);
-        return code;
-    }
-    wait_bound(fresh, bounds);
+        return call->error->code;
     int32_t code = log_in(store, call, fresh);
     if (code == DRAY_OK)
         *context = fresh;
@@ -151,12 +177,29 @@ static void put_off(struct store *store)
     link->retry_ms = store_clock_ms() + pause;
 }
 
+/* Finds the server, connects, and looks whether it is fit for use. */
+static int32_t make(struct store *store, struct dray_call *call)
+{
+    struct link *link = &store->link;
+    int by_name = sentinel_is_used(store);
+    int32_t code = by_name ? sentinel_find(store, call) : DRAY_OK;
+    if (code != DRAY_OK)
+        return code;
+    int64_t timeout = store->host->number(store->host, "connection.timeout");
+    int64_t deadline = link_hurry(store, timeout > 0 ? timeout
+                                         : by_name   ? FAILOVER_MS
+                                                     : CONNECT_MS);
+    code = link_connect(store, call, &link->context, &link->bounds);
+    if (code == DRAY_OK)
+        code = server_greet(store, call);
+    link->deadline_ms = deadline;
+    return code;
+}
+
 static int32_t reconnect(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
-    int32_t code = link_connect(store, call, &link->context, &link->bounds);
-    if (code == DRAY_OK)
-        code = server_greet(store, call);
+    int32_t code = make(store, call);
     if (code == DRAY_OK) {
         link->failures = 0;
         link->greeted = 1;
@@ -165,19 +208,20 @@ static int32_t reconnect(struct store *store, struct dray_call *call)
     link_drop(store);
     put_off(store);
     /* Whatever the handshake met, the request itself has not left. And a server that was fit for
-       use may be so again: no outcome is given up for what it is at the moment. */
+       use may be so again, or make room for another one: no outcome is given up for what it is at
+       the moment. */
     if (code >= DRAY_UNKNOWN ||
         (link->greeted && (code == DRAY_UNSUPPORTED || code == DRAY_CONFIG)))
         code = DRAY_UNREACHABLE;
     call->error->code = code;
-    snprintf(link->last, sizeof(link->last), "%.255s", call->error->text);
+    snprintf(link->last, sizeof(link->last), "%.399s", call->error->text);
     return code;
 }
 
 int32_t link_ready(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
-    if (link->context && wait_is_dead(link->context))
+    if (link->context && (wait_is_dead(link->context) || sentinel_moved(store, call)))
         link_drop(store);
     if (link->context)
         return DRAY_OK;
@@ -245,4 +289,11 @@ int32_t link_say(struct store *store, struct dray_call *call, redisContext *cont
         lens[request.n] = strlen(words[request.n]);
     }
     return ask(store, call, context, &request, reply);
+}
+
+int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
+    const char *data, size_t len, redisReply **reply)
+{
+    int result = wait_answer(context, data, len, store->link.deadline_ms, reply);
+    return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, 1);
 }

@@ -15,20 +15,30 @@
 struct store;
 
 #define LINK_DIGEST 40
+#define LINK_RUN_ID 40
+
+/* Where a server listens. */
+struct place {
+    char host[256]; /* or the path of a socket */
+    int port;       /* 0: it is a path */
+};
 
 struct link {
     redisContext *context; /* NULL: not connected */
     struct wait_bounds bounds;
+    struct place place; /* of the server, as it is configured or as the sentinels last said */
+    uint32_t server;    /* counts up when it is another server than before, or that one restarted */
     int64_t deadline_ms; /* of the call under way, in store_clock_ms */
     int64_t retry_ms;    /* not to connect before */
     uint32_t failures;   /* to connect, in a row */
     int greeted;         /* the server was once fit for use */
     int64_t own_id;      /* of this connection, as the server counts clients; 0: not known */
     int64_t lost_id;     /* of one given up with a request on the way: ended when reconnecting */
+    char run_id[LINK_RUN_ID + 1]; /* of the server, "" at first */
     char turn[LINK_DIGEST + 1];   /* digest of the script, once loaded */
     char people[LINK_DIGEST + 1]; /* the same */
-    char where[256];              /* the server, for messages; no password */
-    char last[256];               /* why the last connection could not be made */
+    char where[320];              /* the server, for messages; no password */
+    char last[400];               /* why the last connection could not be made */
 };
 
 /* A request: `n` words. */
@@ -46,8 +56,16 @@ void link_close(struct store *store);
 /* The budget of a call begins. */
 void link_begin(struct store *store, struct dray_call *call);
 
-/* Connected, logged in and in the right database, or an error. The only place that connects.
-   `bounds` live as long as the connection. */
+/* For as long as a connection is being made: at most so much of the call's budget. Returns the
+   deadline that was, to be put back. */
+int64_t link_hurry(struct store *store, int64_t most_ms);
+
+/* A bare connection, or NULL with the error filled in. The only place that connects. `bounds` live
+   as long as the connection. */
+redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
+    struct wait_bounds *bounds);
+
+/* To the server where it was last found: connected, logged in and in the right database. */
 int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
     struct wait_bounds *bounds);
 
@@ -65,6 +83,10 @@ int32_t link_ask(
 /* The same for words that end in a zero byte and a NULL behind the last. */
 int32_t link_say(struct store *store, struct dray_call *call, redisContext *context,
     const char *const *words, redisReply **reply);
+
+/* The same for the bytes of requests that only read, or for one more answer to them (len 0). */
+int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
+    const char *data, size_t len, redisReply **reply);
 
 /* Gives the connection up; the next call makes a new one. */
 void link_drop(struct store *store);

@@ -3,6 +3,7 @@
 
 #include "redis/answer.h"
 #include "redis/script.h"
+#include "redis/sentinel.h"
 #include "redis/store.h"
 
 #include <inttypes.h>
@@ -74,13 +75,21 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
         return host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: version %s is too old; Dray needs 7.0 or newer", where,
             answer_plain(version, plain));
-    if (is(mode, "sentinel") || is(mode, "cluster"))
+    if (is(mode, "sentinel"))
         return host->fail(call, DRAY_UNSUPPORTED, 0,
-            "%s: runs as %.*s, which is not supported yet; name a single server", where,
-            (int)mode.len, mode.data);
+            "%s: is a sentinel; name it under `sentinels`, and the `master`", where);
+    if (is(mode, "cluster"))
+        return host->fail(call, DRAY_UNSUPPORTED, 0,
+            "%s: runs as a cluster, which is not supported yet; name a single server, or sentinels",
+            where);
     if (!is(info(reply, "role"), "master"))
-        return host->fail(call, DRAY_UNSUPPORTED, 0,
-            "%s: is a replica, jobs there would vanish; name the master", where);
+        return sentinel_is_used(store)
+                   ? host->fail(call, DRAY_UNREACHABLE, 0,
+                         "%s: is a replica; the sentinels are asked again", where)
+                   : host->fail(call, DRAY_UNSUPPORTED, 0,
+                         "%s: is a replica, jobs there would vanish; name the master, or its "
+                         "sentinels",
+                         where);
     if (policy.len && !is(policy, "noeviction"))
         return host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: maxmemory-policy is %s, so the server may throw jobs away; set it to "
@@ -90,6 +99,19 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
         return host->fail(
             call, DRAY_BUSY, 0, "%s: the server is still loading its data; wait", where);
     return DRAY_OK;
+}
+
+/* Another server, or the same one started again: it knows nothing of connections before. */
+static void note_server(struct store *store, struct dray_str run_id)
+{
+    struct link *link = &store->link;
+    if (run_id.len > LINK_RUN_ID || (run_id.len && is(run_id, link->run_id)))
+        return;
+    if (run_id.len)
+        memcpy(link->run_id, run_id.data, (size_t)run_id.len);
+    link->run_id[run_id.len] = 0;
+    link->server++;
+    link->lost_id = 0;
 }
 
 /* What appendfsync is set to: host, process, or process with a word that it is not known. */
@@ -129,6 +151,8 @@ static int32_t look_at_server(struct store *store, struct dray_call *call)
         code = answer_error(store, call, reply, "INFO");
     else
         code = text ? judge_info(store, call, reply) : answer_strange(store, call, 1);
+    if (code == DRAY_OK)
+        note_server(store, info(reply, "run_id"));
     freeReplyObject(reply);
     if (code == DRAY_OK && aof)
         code = ask_fsync(store, call);
@@ -224,9 +248,9 @@ static int32_t check_layout(struct store *store, struct dray_call *call)
 
 int32_t server_greet(struct store *store, struct dray_call *call)
 {
-    int32_t code = end_lost(store, call);
+    int32_t code = look_at_server(store, call);
     if (code == DRAY_OK)
-        code = look_at_server(store, call);
+        code = end_lost(store, call);
     if (code == DRAY_OK)
         code = check_layout(store, call);
     if (code == DRAY_OK)

@@ -8,9 +8,9 @@
 struct store;
 
 /*
- * On a fresh connection: ends the one that was given up with a request on the way, refuses servers
- * that would lose or forget jobs, notes the durability in force, claims the prefix or refuses
- * another layout, loads the scripts. An error is one that was certainly harmless.
+ * On a fresh connection: refuses servers that would lose or forget jobs, notes the durability in
+ * force, ends the connection that was given up with a request on the way, claims the prefix or
+ * refuses another layout, loads the scripts. An error is one that was certainly harmless.
  */
 int32_t server_greet(struct store *store, struct dray_call *call);
 

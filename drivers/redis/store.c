@@ -41,19 +41,17 @@ static int32_t check_prefix(struct store *store, struct dray_call *call)
 }
 
 /* Loopback by name or number. What looks like it and is not gives a warning too few. */
-static int is_near(const struct store *store)
+static int is_near(const struct place *place)
 {
-    const char *path = store->host->text(store->host, "connection.path", 0);
-    const char *host = store->host->text(store->host, "connection.host", 0);
-    return (path && path[0]) || !host || !host[0] || strcmp(host, "localhost") == 0 ||
-           strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+    return !place->port || strcmp(place->host, "localhost") == 0 ||
+           strcmp(place->host, "::1") == 0 || strncmp(place->host, "127.", 4) == 0;
 }
 
 static void warn(const struct store *store)
 {
     const struct dray_host *host = store->host;
     const char *password = host->text(host, "connection.password", 0);
-    if (!is_near(store) && !(password && password[0]))
+    if (!is_near(&store->link.place) && !(password && password[0]))
         host->log(host, DRAY_LOG_WARN,
             "%s: reached over a network without a password: whoever reaches it can read, change "
             "and start jobs",

@@ -8,6 +8,7 @@
 #include "redis/buffer.h"
 #include "redis/link.h"
 #include "redis/listing.h"
+#include "redis/sentinel.h"
 
 #define STORE_PREFIX_MAX 100u
 
@@ -22,10 +23,11 @@ struct store {
     int64_t ahead_ms;    /* that clock, less the host's monotonic one */
     uint32_t durability; /* in force, as the server was last found to be set */
     struct link link;    /* all requests and answers */
-    struct bell bell;    /* the subscription behind `watch` */
-    struct buffer plan;  /* of the script call under way */
-    struct buffer keys;  /* its keys, one after another */
-    uint32_t nqueues;    /* its queues: the keys' numbers */
+    struct sentinel sentinel;
+    struct bell bell;   /* the subscription behind `watch` */
+    struct buffer plan; /* of the script call under way */
+    struct buffer keys; /* its keys, one after another */
+    uint32_t nqueues;   /* its queues: the keys' numbers */
     struct dray_str queues[STORE_QUEUES_MAX];
     struct listings lists; /* listings that have begun */
 };
