@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts and totals, and what they say about health. */
+/* Counts by queue, totals by type. */
 #include "host/error.h"
 #include "queue/instance.h"
 #include "text/name.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* J6: a queue is consumed while somebody looked with room less than so long ago. */
 #define CONSUMED_MS 30000
 
-/* A ready job that waits longer than this while somebody consumes: too slow. */
-#define SLOW_MS (5 * 60 * 1000)
-
-/* ---- stats ---- */
-
 /* What dray_stats gives away; the public struct comes first. */
 struct report {
     struct dray_stats stats;
     struct dray_queue_stats *queues;
     struct dray_type_stats *types;
+    size_t queues_size, types_size; /* allocated */
     uint64_t runs, run_ms;
     int64_t now_ms;
 };
@@ -42,14 +37,26 @@ static char *copy_str(const struct dray_str *str)
     return copy;
 }
 
+/* Room for one more after `n` elements; a store may know a hundred thousand types. */
+static void *grow(void *array, size_t n, size_t *room, size_t size)
+{
+    if (n < *room)
+        return array;
+    size_t wanted = *room ? *room * 2 : 16;
+    void *more = realloc(array, wanted * size);
+    if (more)
+        *room = wanted;
+    return more;
+}
+
 static int add_queue(struct report *r, const struct dray_stats_row *row)
 {
-    size_t n = r->stats.nqueues;
-    struct dray_queue_stats *more = realloc(r->queues, (n + 1) * sizeof(*more));
+    struct dray_queue_stats *more =
+        grow(r->queues, r->stats.nqueues, &r->queues_size, sizeof(*more));
     if (!more)
         return 0;
     r->queues = more;
-    struct dray_queue_stats *q = &more[n];
+    struct dray_queue_stats *q = &more[r->stats.nqueues];
     *q = (struct dray_queue_stats){
         .ready = row->ready,
         .delayed = row->delayed,
@@ -76,46 +83,24 @@ static int add_queue(struct report *r, const struct dray_stats_row *row)
     return q->name && (!row->consumer.len || q->consumer);
 }
 
-static struct dray_type_stats *find_type(struct report *r, const struct dray_str *type)
-{
-    for (size_t i = 0; i < r->stats.ntypes; i++) {
-        const char *name = r->types[i].type;
-        if (strncmp(name, type->data, type->len) == 0 && name[type->len] == 0)
-            return &r->types[i];
-    }
-    struct dray_type_stats *more = realloc(r->types, (r->stats.ntypes + 1) * sizeof(*more));
-    if (!more)
-        return NULL;
-    r->types = more;
-    struct dray_type_stats *t = &more[r->stats.ntypes];
-    memset(t, 0, sizeof(*t));
-    t->type = copy_str(type);
-    if (!t->type)
-        return NULL;
-    r->stats.ntypes++;
-    return t;
-}
-
+/* One a queue; merge_types makes one of those with the same name. */
 static int add_type(struct report *r, const struct dray_stats_row *row)
 {
-    struct dray_type_stats *t = find_type(r, &row->type);
-    if (!t)
+    struct dray_type_stats *more = grow(r->types, r->stats.ntypes, &r->types_size, sizeof(*more));
+    if (!more)
         return 0;
-    t->queued += row->pushed;
-    t->completed += row->completed;
-    t->failed += row->failed;
-    t->retried += row->retried;
-    t->dead += row->died;
-    t->runs += row->runs;
-    t->run_ms += row->run_ms;
-    r->stats.pushed += row->pushed;
-    r->stats.completed += row->completed;
-    r->stats.failed += row->failed;
-    r->stats.retried += row->retried;
-    r->stats.dead += row->died;
-    r->runs += row->runs;
-    r->run_ms += row->run_ms;
-    return 1;
+    r->types = more;
+    more[r->stats.ntypes] = (struct dray_type_stats){
+        .type = copy_str(&row->type),
+        .queued = row->pushed,
+        .completed = row->completed,
+        .failed = row->failed,
+        .retried = row->retried,
+        .dead = row->died,
+        .runs = row->runs,
+        .run_ms = row->run_ms,
+    };
+    return more[r->stats.ntypes++].type != NULL;
 }
 
 static void add_row(struct dray_call *call, const struct dray_stats_row *row)
@@ -125,9 +110,61 @@ static void add_row(struct dray_call *call, const struct dray_stats_row *row)
     g->no_memory |= !ok;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct dray_type_stats *x = a, *y = b;
+    return strcmp(x->type, y->type);
+}
+
+static void merge(struct dray_type_stats *into, const struct dray_type_stats *from)
+{
+    into->queued += from->queued;
+    into->completed += from->completed;
+    into->failed += from->failed;
+    into->retried += from->retried;
+    into->dead += from->dead;
+    into->runs += from->runs;
+    into->run_ms += from->run_ms;
+}
+
+/* Sorts the types by name and merges those of several queues. */
+static void merge_types(struct report *r)
+{
+    size_t kept = 0;
+    if (r->stats.ntypes > 1)
+        qsort(r->types, r->stats.ntypes, sizeof(*r->types), by_name);
+    for (size_t i = 1; i < r->stats.ntypes; i++) {
+        if (by_name(&r->types[kept], &r->types[i]) == 0) {
+            merge(&r->types[kept], &r->types[i]);
+            free((void *)(uintptr_t)r->types[i].type);
+        } else {
+            r->types[++kept] = r->types[i];
+        }
+    }
+    if (r->stats.ntypes)
+        r->stats.ntypes = kept + 1;
+}
+
+static void add_totals(struct report *r)
+{
+    struct dray_stats *s = &r->stats;
+    for (size_t i = 0; i < s->ntypes; i++) {
+        const struct dray_type_stats *t = &r->types[i];
+        s->pushed += t->queued;
+        s->completed += t->completed;
+        s->failed += t->failed;
+        s->retried += t->retried;
+        s->dead += t->dead;
+        r->runs += t->runs;
+        r->run_ms += t->run_ms;
+    }
+}
+
 static void complete(struct report *r)
 {
     struct dray_stats *s = &r->stats;
+    merge_types(r);
+    add_totals(r);
     uint64_t attempts = s->completed + s->failed;
     s->queues = r->queues;
     s->types = r->types;
@@ -178,106 +215,11 @@ int dray_get_stats(
     turn_end_alone(dray);
     if (code == DRAY_OK && g.no_memory)
         code = error_set(error, DRAY_NOMEM, 0, "out of memory");
-    complete(g.report);
-    if (code == DRAY_OK)
+    if (code == DRAY_OK) {
+        complete(g.report);
         *out = &g.report->stats;
-    else
+    } else {
         dray_stats_free(&g.report->stats);
+    }
     return code;
-}
-
-/* ---- health ---- */
-
-static void find(struct dray_health *h, int status, const char *fmt, ...) DRAY_PRINTF(3, 4);
-
-static void find(struct dray_health *h, int status, const char *fmt, ...)
-{
-    if (status > h->status)
-        h->status = status;
-    if (h->nlines == sizeof(h->lines) / sizeof(h->lines[0]))
-        return;
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(h->lines[h->nlines++], sizeof(h->lines[0]), fmt, args);
-    va_end(args);
-}
-
-/* Queues that the configuration's workers serve should have a worker even while they are empty. */
-static int is_served(const struct config *config, const char *name)
-{
-    if (!config->worker.nqueues)
-        return strcmp(name, config->queue) == 0;
-    for (size_t i = 0; i < config->worker.nqueues; i++) {
-        if (strcmp(name, config->worker.queues[i]) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-static void judge_queue(struct dray_health *worst, struct dray_health *h, const struct dray *dray,
-    const struct dray_queue_stats *q, int own)
-{
-    const struct config_health *limits = &dray->config->health;
-    uint64_t backlog = q->ready + q->retrying;
-    if (!q->consumed && !own && !q->paused && (q->ready || is_served(dray->config, q->name)))
-        find(worst, DRAY_HEALTH_CRITICAL, "nobody consumes queue %s, where %llu job%s ready",
-            q->name, (unsigned long long)q->ready, q->ready == 1 ? " is" : "s are");
-    if (q->paused)
-        find(h, DRAY_HEALTH_WARNING, "queue %s is paused", q->name);
-    else if (q->oldest_ready_age_ms > SLOW_MS)
-        find(h, DRAY_HEALTH_WARNING, "queue %s is slow: its next job is %lld minutes old", q->name,
-            (long long)(q->oldest_ready_age_ms / 60000));
-    if (backlog > limits->backlog)
-        find(h, DRAY_HEALTH_WARNING, "queue %s has a backlog of %llu jobs (health.backlog: %llu)",
-            q->name, (unsigned long long)backlog, (unsigned long long)limits->backlog);
-    if (q->parked)
-        find(h, DRAY_HEALTH_WARNING, "%llu jobs of queue %s are parked: no worker knows their type",
-            (unsigned long long)q->parked, q->name);
-}
-
-static void judge_totals(
-    struct dray_health *h, const struct dray *dray, const struct dray_stats *stats)
-{
-    const struct config_health *limits = &dray->config->health;
-    if (limits->failure_rate >= 0 && stats->failure_rate > limits->failure_rate)
-        find(h, DRAY_HEALTH_WARNING, "%.1f %% of attempts fail (health.failure_rate: %.1f %%)",
-            stats->failure_rate * 100, limits->failure_rate * 100);
-    if (stats->processing > limits->processing)
-        find(h, DRAY_HEALTH_WARNING, "%llu jobs are being processed (health.processing: %llu)",
-            (unsigned long long)stats->processing, (unsigned long long)limits->processing);
-}
-
-static void add_lines(struct dray_health *h, const struct dray_health *warnings)
-{
-    for (size_t i = 0; i < warnings->nlines; i++)
-        find(h, warnings->status, "%s", warnings->lines[i]);
-}
-
-int dray_check_health(struct dray *dray, struct dray_health *out, struct dray_error *error)
-{
-    struct dray_error own = DRAY_ERROR_INIT;
-    struct dray_stats *stats = NULL;
-    struct dray_health warnings = {0};
-    if (out)
-        memset(out, 0, sizeof(*out));
-    int code = instance_check(dray, error);
-    if (code != DRAY_OK)
-        return code;
-    if (!out)
-        return error_set(error, DRAY_INVALID, 0, "dray_check_health needs a place for the result");
-    code = dray_get_stats(dray, NULL, &stats, &own);
-    if (code == DRAY_UNSUPPORTED)
-        return error_copy(error, &own);
-    if (code != DRAY_OK || !stats) {
-        find(out, DRAY_HEALTH_CRITICAL, "the backend does not answer: %.200s", own.text);
-        return DRAY_OK;
-    }
-    struct dray_worker_state state;
-    dray_worker_get_state(dray, &state);
-    for (size_t i = 0; i < stats->nqueues; i++)
-        judge_queue(out, &warnings, dray, &stats->queues[i], state.consuming);
-    judge_totals(&warnings, dray, stats);
-    add_lines(out, &warnings);
-    dray_stats_free(stats);
-    return DRAY_OK;
 }

@@ -468,7 +468,7 @@ struct dray_type_stats {
 struct dray_stats {
     const struct dray_queue_stats *queues;
     size_t nqueues;
-    const struct dray_type_stats *types;
+    const struct dray_type_stats *types; /* by name */
     size_t ntypes;
     uint64_t pushed, completed, failed, retried, dead; /* totals: pushed is "total queued" */
     uint64_t processing;                               /* now */

@@ -262,6 +262,38 @@ static void test_stats_count(void **state)
     dray_stats_free(stats);
 }
 
+/* A type that several queues have is one row, in the order of names; there may be many. */
+static void test_stats_of_many_types(void **state)
+{
+    enum { TYPES = 2000 };
+    static const char *const queues[] = {"a", "b", "c"};
+    struct dray_new_job jobs[TYPES] = {{0}};
+    static char types[TYPES][8];
+    struct dray_stats *stats = NULL;
+    (void)state;
+    for (int i = 0; i < TYPES; i++) {
+        snprintf(types[i], sizeof(types[i]), "t%04d", i * 7 % TYPES);
+        jobs[i].type = types[i];
+    }
+    for (size_t q = 0; q < 3; q++) {
+        for (int i = 0; i < TYPES; i++)
+            jobs[i].queue = queues[q];
+        assert_ok(dray_dispatch_batch(rig, jobs, TYPES - q, NULL, &rig_error));
+    }
+    assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
+    assert_int_equal(stats->nqueues, 3);
+    assert_int_equal(stats->pushed, 3 * TYPES - 3);
+    assert_int_equal(stats->ntypes, TYPES);
+    for (int i = 0; i < TYPES; i++) {
+        char expected[8];
+        snprintf(expected, sizeof(expected), "t%04d", i);
+        assert_string_equal(stats->types[i].type, expected);
+        int missed = (i == (TYPES - 1) * 7 % TYPES) * 2 + (i == (TYPES - 2) * 7 % TYPES);
+        assert_int_equal(stats->types[i].queued, 3 - missed);
+    }
+    dray_stats_free(stats);
+}
+
 static int health(struct dray_health *out)
 {
     assert_ok(dray_check_health(rig, out, &rig_error));
@@ -408,6 +440,7 @@ int main(void)
         WITH(open_memory, test_a_running_job_is_removed_by_force),
         WITH(open_memory, test_a_sweep_puts_expired_leases_back),
         WITH(open_memory, test_stats_count),
+        WITH(open_memory, test_stats_of_many_types),
         WITH(open_slow, test_health_has_three_answers),
         WITH(open_slow, test_a_missing_argument_is_refused),
         WITH(open_memory, test_thresholds_warn),
