@@ -3,8 +3,7 @@
  * Programs that find their server through sentinels: real ones, whose master dies or is replaced
  * under load. L3, and what the sentinels' rules for clients ask for.
  */
-#include "dray/dray.h"
-#include "redis/fleet.h"
+#include "redis/load.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,124 +14,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define JOBS 100000
-#define BACK_MS 2000 /* L3 */
-#define BUSY_MS 300  /* of load before something happens */
-
-/* ---- an application under load ---- */
-
-struct load {
-    struct dray *worker, *producer;
-    pthread_t thread;
-    atomic_int stop;
-    atomic_int pushed;              /* numbers below were pushed, or refused */
-    _Atomic int64_t accepted[JOBS]; /* when the push was answered OK; 0: it was not */
-    atomic_int runs[JOBS];
-};
-
-static struct load load;
-
-static int do_work(struct dray_attempt *attempt, void *user)
-{
-    (void)user;
-    long number = strtol(dray_attempt_payload(attempt, NULL), NULL, 10);
-    atomic_fetch_add(&load.runs[number], 1);
-    return DRAY_OK;
-}
-
-static int32_t open_with(struct dray **dray, const char *connection, struct dray_error *error)
-{
-    char yaml[700];
-    snprintf(yaml, sizeof(yaml),
-        "queue: {driver: redis, job: {backoff: {strategy: none}, max_attempts: 100}}\n"
-        "connections: {default: {%s}}\n",
-        connection);
-    struct dray_options options = {.yaml = yaml, .folder = "/", .flags = DRAY_OPEN_NO_ENVIRONMENT};
-    *error = (struct dray_error)DRAY_ERROR_INIT;
-    return dray_open(dray, &options, error);
-}
-
-static struct dray *must_open(const char *connection)
-{
-    struct dray_error error;
-    struct dray *dray = NULL;
-    if (open_with(&dray, connection, &error) != DRAY_OK)
-        fail_msg("%s", error.text);
-    dray_on(dray, "work", do_work, NULL, NULL, NULL);
-    return dray;
-}
-
-static void *push_on(void *user)
-{
-    (void)user;
-    for (int i = 0; i < JOBS && !load.stop; i++) {
-        char payload[16];
-        snprintf(payload, sizeof(payload), "%d", i);
-        if (dray_dispatch(load.producer, "work", payload, NULL, NULL, NULL) == DRAY_OK)
-            load.accepted[i] = fleet_ms();
-        load.pushed = i + 1;
-        fleet_nap();
-    }
-    return NULL;
-}
-
-static void load_begin(const char *connection)
-{
-    memset(&load, 0, sizeof(load));
-    load.worker = must_open(connection);
-    load.producer = must_open(connection);
-    struct dray_worker_options options = {.concurrency = 2};
-    assert_int_equal(dray_worker_start(load.worker, &options, NULL), DRAY_OK);
-    assert_int_equal(pthread_create(&load.thread, NULL, push_on, NULL), 0);
-}
-
-static void run_for(int64_t ms)
-{
-    for (int64_t end = fleet_ms() + ms; fleet_ms() < end;)
-        fleet_nap();
-}
-
-static int has_run_since(int64_t when)
-{
-    for (int i = load.pushed; i-- > 0;) {
-        if (load.accepted[i] >= when && load.runs[i])
-            return 1;
-    }
-    return 0;
-}
-
-static int all_ran_since(int64_t when)
-{
-    for (int i = 0; i < load.pushed; i++) {
-        if (load.accepted[i] >= when && !load.runs[i])
-            return 0;
-    }
-    return 1;
-}
-
-/* No more of it; all that was accepted since `since` gets done. */
-static void load_stop(int64_t since)
-{
-    load.stop = 1;
-    pthread_join(load.thread, NULL);
-    assert_true(has_run_since(since));
-    WAIT_FOR(all_ran_since(since));
-}
-
-static void load_end(void)
-{
-    dray_worker_stop(load.worker, NULL, NULL);
-    dray_close(load.worker);
-    dray_close(load.producer);
-}
 
 /* ---- failover ---- */
 
@@ -144,59 +30,18 @@ static void name_sentinels(const struct fleet *fleet, char *out, size_t size)
         nodes[0].port, nodes[1].port, nodes[2].port);
 }
 
-static long long completed(const struct node *node)
-{
-    redisReply *reply = node_ask(node, "HGET {dray:default}:totals completed:work");
-    long long number = reply->str ? strtoll(reply->str, NULL, 10) : 0;
-    freeReplyObject(reply);
-    return number;
-}
-
-static void expect_in_time(const char *what, int64_t since, int64_t lag)
-{
-    int64_t took = fleet_ms() - since;
-    lag = fleet_lag_ms - lag;
-    print_message("%s after %d ms (the machine lagged %d ms)\n", what, (int)took, (int)lag);
-    assert_true(took < BACK_MS + lag);
-}
-
-/* From the moment in which the other server takes writes: new jobs ring there within two seconds.
- */
-static void expect_bell(const struct node *master)
-{
-    WAIT_FOR(node_says(master, "ROLE", "master"));
-    int64_t writable = fleet_ms(), lag = fleet_lag_ms;
-    WAIT_FOR(node_says(master, "CLIENT LIST TYPE pubsub", " sub=1"));
-    expect_in_time("bell", writable, lag);
-}
-
-/* The same, and jobs are done there. Returns when that was so. */
-static int64_t expect_work(const struct node *master)
-{
-    WAIT_FOR(node_says(master, "ROLE", "master"));
-    int64_t writable = fleet_ms(), lag = fleet_lag_ms;
-    long long before = completed(master);
-    WAIT_FOR(completed(master) > before);
-    expect_in_time("at work", writable, lag);
-    WAIT_FOR(node_says(master, "CLIENT LIST TYPE pubsub", " sub=1"));
-    expect_in_time("bell", writable, lag);
-    return fleet_ms();
-}
-
-static int lost_before(int64_t when)
-{
-    int lost = 0;
-    for (int i = 0; i < load.pushed; i++)
-        lost += load.accepted[i] && load.accepted[i] < when && !load.runs[i];
-    return lost;
-}
-
 /* The sentinels see to that too, ten seconds later. */
 static void make_replica(const struct fleet *fleet, int which)
 {
     const struct node *servers = fleet->servers;
     freeReplyObject(node_ask(&servers[which], "REPLICAOF 127.0.0.1 %d", servers[!which].port));
     WAIT_FOR(fleet_is_ready(fleet, !which));
+}
+
+/* Another server takes writes: from now on time counts. */
+static void wait_for_master(const struct node *server)
+{
+    WAIT_FOR(node_says(server, "ROLE", "master"));
 }
 
 static void test_failover(void **state)
@@ -207,28 +52,33 @@ static void test_failover(void **state)
     fleet_start(&fleet);
     name_sentinels(&fleet, connection, sizeof(connection));
     load_begin(connection);
-    run_for(BUSY_MS);
-    assert_true(has_run_since(1));
+    load_run(LOAD_BUSY_MS);
+    assert_true(load_has_run(1));
 
     node_kill(&fleet.servers[0]);
-    int64_t since = expect_work(&fleet.servers[1]);
-    run_for(BUSY_MS);
+    wait_for_master(&fleet.servers[1]);
+    load_expect_work(&fleet.servers[1]);
+    load_run(LOAD_BUSY_MS);
     node_restart(&fleet.servers[0]);
     make_replica(&fleet, 0);
 
     /* The old master lives on, and would go on serving whoever does not hear of the new one. */
     WAIT_FOR(node_says(&fleet.sentinels[0], "SENTINEL FAILOVER " FLEET_MASTER, "OK"));
-    since = expect_work(&fleet.servers[0]);
-    run_for(BUSY_MS);
+    wait_for_master(&fleet.servers[0]);
+    load_expect_work(&fleet.servers[0]);
+    int64_t since = fleet_ms();
+    load_run(LOAD_BUSY_MS);
     load_stop(since);
+    load_check_refusals();
 
     /* A worker that has nothing to do hears of it too. */
     make_replica(&fleet, 1);
     WAIT_FOR(node_says(&fleet.sentinels[0], "SENTINEL FAILOVER " FLEET_MASTER, "OK"));
-    expect_bell(&fleet.servers[1]);
+    wait_for_master(&fleet.servers[1]);
+    load_expect_bell(&fleet.servers[1]);
     load_end();
     print_message(
-        "%d of %d accepted before were lost with the masters\n", lost_before(since), load.pushed);
+        "%d of %d accepted were lost with the masters\n", load_lost(since), load_pushed());
     fleet_remove(&fleet);
 }
 
@@ -253,9 +103,18 @@ static void expect_refused(const char *connection, int32_t code, const char *pie
 {
     struct dray_error error;
     struct dray *dray = NULL;
-    int32_t answer = open_with(&dray, connection, &error);
+    int32_t answer = load_open(&dray, connection, &error);
     if (answer != code || !strstr(error.text, piece))
         fail_msg("%s: %s, not \"%s\"", dray_code_name(answer), error.text, piece);
+}
+
+static void expect_open(const char *connection)
+{
+    struct dray_error error;
+    struct dray *dray = NULL;
+    if (load_open(&dray, connection, &error) != DRAY_OK)
+        fail_msg("%s", error.text);
+    dray_close(dray);
 }
 
 static void test_finding(void **state)
@@ -279,7 +138,7 @@ static void test_finding(void **state)
         "sentinels: [127.0.0.1:1, 127.0.0.1:%d, 127.0.0.1:%d], master: " FLEET_MASTER, mute_port,
         sentinel.port);
     int64_t begun = fleet_ms();
-    dray_close(must_open(connection));
+    expect_open(connection);
     assert_true(fleet_ms() - begun < 4000); /* less than a call's time */
 
     snprintf(connection, sizeof(connection), "sentinels: [127.0.0.1:1], master: " FLEET_MASTER);
@@ -346,7 +205,7 @@ static void test_login(void **state)
     expect_refused(text, DRAY_DENIED, "check sentinel_username and sentinel_password");
     snprintf(text, sizeof(text), "%s, sentinel_username: dray-sentinel, sentinel_password: secret",
         place);
-    dray_close(must_open(text));
+    expect_open(text);
     node_remove(&sentinel);
     node_remove(&server);
 }
