@@ -20,6 +20,8 @@
 
 enum { STATUS_FAILS = 1, STATUS_USAGE = 2, STATUS_INTERNAL = 70, STATUS_CONFIG = 78 };
 
+#define QUICK_HISTORIES_S 15
+
 struct command {
     struct run_plan plan;
     struct report report;
@@ -191,6 +193,7 @@ static int parse(struct command *command, int argc, char **argv)
     }
     plan->limits.whole_s = plan->limits.still_s * 20;
     if (plan->quick) {
+        plan->enough_s = plan->histories ? 0 : QUICK_HISTORIES_S;
         plan->histories = plan->histories ? plan->histories : 4;
         plan->faults = 12;
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a child is to do, and what it learned of the driver. */
@@ -269,16 +270,19 @@ static void run_histories(const struct run_plan *plan, struct report *report)
     const struct journal *journal = NULL;
     struct task task = {.plan = plan, .seed = plan->seed};
     char name[64];
+    time_t start = time(NULL);
+    uint32_t n = 0;
 
-    for (uint32_t n = 0; n < plan->histories && !*plan->limits.stop; n++) {
-        task.seed = plan->seed + n;
+    while (n < plan->histories && !*plan->limits.stop &&
+           (!n || !plan->enough_s || time(NULL) - start < plan->enough_s)) {
+        task.seed = plan->seed + n++;
         journal = in_child(plan, history_child, &task);
         if (journal->failure[0])
             break;
     }
     if (!journal || *plan->limits.stop)
         return;
-    snprintf(name, sizeof(name), HISTORIES ", %u of %u steps", plan->histories, plan->steps);
+    snprintf(name, sizeof(name), HISTORIES ", %u of %u steps", n, plan->steps);
     report_add(report, &(struct outcome){.clause = "history",
                            .name = name,
                            .kind = journal->failure[0] ? OUTCOME_FAILS : OUTCOME_HOLDS,

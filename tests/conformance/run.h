@@ -12,6 +12,7 @@ struct run_plan {
     const char *only; /* a clause, or NULL */
     uint64_t seed;
     uint32_t histories, steps, faults;
+    int enough_s; /* after so long no other history begins; 0: all are played */
     int quick, trace;
     struct guard_limits limits;
 };
