@@ -3,7 +3,7 @@
 # the Debian package that brings it. Nothing is installed that is there already, from wherever.
 
 # Each row: what is looked for, the package. A row begins with its kind: a command, a pkg-config
-# module, or a header.
+# module, a header, or a file by a pattern.
 packages_build='
 command cc gcc
 command cmake cmake
@@ -24,6 +24,8 @@ command dpkg-shlibdeps dpkg-dev
 command jq jq
 command sqlite3 sqlite3
 command redis-server redis-server
+module libpq libpq-dev
+file /usr/lib/postgresql/*/bin/initdb postgresql
 command script bsdutils
 command file file
 command spin spin
@@ -41,6 +43,7 @@ package_present() {
     case $1 in
         command) command -v "$2" >/dev/null 2>&1 ;;
         module) pkg-config --exists "$2" 2>/dev/null ;;
+        file) compgen -G "$2" >/dev/null ;;
         header) echo "#include <$2>" | cc -E -x c - >/dev/null 2>&1 ;;
     esac
 }

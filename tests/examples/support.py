@@ -43,14 +43,14 @@ class Example:
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def run(self, *command, status=0, **environment):
-        """Runs a command in the copy and returns its standard output."""
+    def run(self, *command, status=0, stderr=False, **environment):
+        """Runs a command in the copy and returns its standard output, or what it complains of."""
         done = subprocess.run(command, cwd=self.folder, env={**self.environment, **environment},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         check(done.returncode == status,
               f"{' '.join(command)}: exit status {done.returncode}, not {status}\n"
               f"{done.stdout}{done.stderr}")
-        return done.stdout
+        return done.stderr if stderr else done.stdout
 
     def dray(self, *arguments, **options):
         return self.run(DRAY, *arguments, **options)

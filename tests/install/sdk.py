@@ -76,12 +76,18 @@ def main(folder):
     yaml(build, "name.yaml", "driver: slot")
     check(run(["./app", "name.yaml"], build) == f"slot [1] 1 {prefix}/lib/dray/slot.so\n", "by name")
 
-    # The example of a driver is a project of that kind.
-    spool = os.path.join(folder, "spool")
-    run(["cmake", "-S", os.path.join(SOURCE, "examples", "driver-spool"), "-B", spool,
-         f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_C_FLAGS=-Werror"], folder)
-    run(["cmake", "--build", spool], folder)
-    run(["cmake", "--install", spool], folder)
+    # The examples of drivers are projects of that kind.
+    examples = ["spool"]
+    if subprocess.call(["pkg-config", "--exists", "libpq"]) == 0:
+        examples.append("postgres")
+    for name in examples:
+        example = os.path.join(folder, name)
+        run(["cmake", "-S", os.path.join(SOURCE, "examples", f"driver-{name}"), "-B", example,
+             f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_C_FLAGS=-Werror"], folder)
+        run(["cmake", "--build", example], folder)
+        run(["cmake", "--install", example], folder)
+        check(exports(os.path.join(example, f"{name}.so")) == ["dray_driver_entry"],
+              f"{name}.so exports more")
     yaml(build, "spool.yaml", "driver: spool, spool: {path: jobs}")
     check(run(["./app", "spool.yaml"], build) == f"spool [1] 1 {prefix}/lib/dray/spool.so\n", "spool")
 
