@@ -4,14 +4,16 @@
  *
  *     dray-runner --exec PARENT MEMORY FOLDER PROGRAM ARGV0 [ARG...]
  *
- * It prepares the process as no posix_spawn can and becomes PROGRAM: bound to the life of its
- * parent (process id PARENT), at most MEMORY bytes of address space (0: no bound), no core files,
- * no new privileges, private files, in FOLDER, with descriptors 0 to 2 alone. Session, signals and
- * environment are set by who starts it. What fails is one line on standard error and exit status
- * 126 or 127, as shells do it.
+ * It prepares a process as no posix_spawn can, which becomes PROGRAM, and stays behind as its guard
+ * (guard.h), bound to the life of the parent (process id PARENT): at most MEMORY bytes of address
+ * space (0: no bound), no core files, no new privileges, private files, in FOLDER, with descriptors
+ * 0 to 2 alone. Session, signals and environment are set by who starts it. What fails is one line
+ * on standard error and exit status 126 or 127, as shells do it.
  *
  * `--module` will run handler modules in children.
  */
+#include "guard.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/close_range.h>
@@ -49,19 +51,6 @@ static int parse_number(const char *text, uint64_t *out)
     return 1;
 }
 
-/* The death of the parent is that of its thread which started us; it waits for us all the while.
-   Asked after the wish, because the parent may have died before it. */
-static int bind_to_parent(uint64_t parent)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-        return complain("cannot bind to the worker's life", EXIT_CANNOT_RUN);
-    if ((uint64_t)getppid() != parent) {
-        fputs("dray-runner: the worker is gone\n", stderr);
-        return EXIT_CANNOT_RUN;
-    }
-    return 0;
-}
-
 /* Lowers a limit; never raises one. */
 static int lower_limit(int resource, rlim_t soft, rlim_t hard)
 {
@@ -92,27 +81,43 @@ static int confine(uint64_t memory, const char *folder)
     return 0;
 }
 
-static int run_exec(char **args, int n)
+struct program {
+    uint64_t memory;
+    const char *folder;
+    const char *path;
+    char **argv;
+};
+
+static int become(const void *arg)
 {
-    uint64_t parent = 0;
-    uint64_t memory = 0;
-    if (n < 5 || !parse_number(args[0], &parent) || !parse_number(args[1], &memory)) {
-        fputs("usage: dray-runner --exec PARENT MEMORY FOLDER PROGRAM ARGV0 [ARG...]\n", stderr);
-        return EXIT_USAGE;
-    }
-    const char *program = args[3];
-    int code = bind_to_parent(parent);
-    if (code == 0)
-        code = confine(memory, args[2]);
+    const struct program *program = arg;
+    int code = confine(program->memory, program->folder);
     if (code != 0)
         return code;
-    execv(program, args + 4);
+    execv(program->path, program->argv);
     code = errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_THERE : EXIT_CANNOT_RUN;
-    fprintf(stderr, "dray-runner: cannot run %s: %s%s\n", program, strerror(errno),
+    fprintf(stderr, "dray-runner: cannot run %s: %s%s\n", program->path, strerror(errno),
         errno == ENOEXEC  ? "; a script begins with a line such as #!/bin/sh"
         : errno == ENOENT ? "; is the interpreter in its first line there?"
                           : "");
     return code;
+}
+
+static int run_exec(char **args, int n)
+{
+    uint64_t parent = 0;
+    struct program program = {0};
+    if (n < 5 || !parse_number(args[0], &parent) || !parse_number(args[1], &program.memory)) {
+        fputs("usage: dray-runner --exec PARENT MEMORY FOLDER PROGRAM ARGV0 [ARG...]\n", stderr);
+        return EXIT_USAGE;
+    }
+    program.folder = args[2];
+    program.path = args[3];
+    program.argv = args + 4;
+    int worker = parent <= INT_MAX ? guard_open((pid_t)parent) : -1;
+    if (worker >= 0)
+        guard_run(worker, become, &program);
+    return EXIT_CANNOT_RUN;
 }
 
 int main(int argc, char **argv)

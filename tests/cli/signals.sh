@@ -106,4 +106,33 @@ test_handlers_that_outlast_the_shutdown_timeout() {
     touch go
 }
 
+is_gone() {
+    ! kill -0 "$1"
+}
+
+# What a command has started ends with a worker that is killed, also when it is stopped, and heeds
+# no signal.
+test_a_killed_worker_takes_all_along() {
+    local stopped worker pid
+    cat >>queue.yaml <<'Y'
+  family: {command: [sh, -c, "trap '' TERM HUP; sleep 1000 & echo $! $$ >pids.new; mv pids.new pids; wait; wait"]}
+Y
+    for stopped in no yes; do
+        rm -f pids
+        "$dray" push family >/dev/null
+        "$dray" work -q 2>/dev/null &
+        worker=$!
+        children+=("$worker")
+        wait_until test -e pids
+        [ "$stopped" = no ] || kill -STOP $(cat pids)
+        kill -KILL "$worker"
+        wait "$worker" 2>/dev/null
+        for pid in $(cat pids); do
+            wait_until is_gone "$pid"
+        done
+        "$dray" purge --state ready --yes -q
+        "$dray" delete --force "$("$dray" list --json | jq -r .id)" -q
+    done
+}
+
 run_tests

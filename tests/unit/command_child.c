@@ -61,7 +61,7 @@ static int describe(void)
     printf("\",\"signals\":%d,\"masked\":%d,\"privileges\":%d,\"death\":%d,\"umask\":%d,"
            "\"leader\":%d,\"core\":%d,\"files\":%d,\"folder\":\"%s\"}\n",
         ignored, masked, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), death, (int)umask(0),
-        getsid(0) == getpid(), (int)core.rlim_cur, files.rlim_cur <= 1024,
+        getsid(0) == getpgrp(), (int)core.rlim_cur, files.rlim_cur <= 1024,
         getcwd(folder, sizeof(folder)));
     return 0;
 }
