@@ -105,12 +105,15 @@ static int dray_side_space(const struct load *load, struct sample *out)
     struct subject *subject = load->subject;
     const char *store = subject->store[0] ? subject->store : NULL;
     tally_reset(&subject->tally);
+    double served = subject_server_bytes(subject);
     struct footprint before = footprint_take(store);
     struct handed_in in;
     if (crowd_dispatch(load, subject_put, subject, &in) != 0)
         return -1;
     struct footprint after = footprint_take(store);
     footprint_sample(out, &before, &after, in.jobs);
+    if (served >= 0 && in.jobs > 0)
+        out->values[2] = (subject_server_bytes(subject) - served) / (double)in.jobs;
     if (subject_drain(subject, in.jobs, 1, NULL) != 0)
         return -1;
     out->dispatched = in.jobs;

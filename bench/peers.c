@@ -48,6 +48,16 @@ struct candidate {
 #define SQLITE_1_PEER NULL
 #endif
 
+#ifdef BENCH_HIREDIS
+#define REDIS_100_PEER &peer_redis_100
+#define REDIS_VARIADIC_PEER &peer_redis_variadic
+#define REDIS_TRIP_PEER &peer_redis_trip
+#else
+#define REDIS_100_PEER NULL
+#define REDIS_VARIADIC_PEER NULL
+#define REDIS_TRIP_PEER NULL
+#endif
+
 static const struct candidate in_memory[] = {
     {"GLib", GLIB_PEER},
     {"libuv", UV_PEER},
@@ -61,6 +71,12 @@ static const struct candidate in_sqlite[] = {
 };
 static const struct candidate in_log[] = {
     {"bare log file", &peer_append},
+    {"bare condvar", &peer_handoff},
+};
+static const struct candidate in_redis[] = {
+    {"bare redis, by 100", REDIS_100_PEER},
+    {"bare redis, variadic", REDIS_VARIADIC_PEER},
+    {"bare round trip", REDIS_TRIP_PEER},
     {"bare condvar", &peer_handoff},
 };
 static const struct candidate elsewhere[] = {
@@ -78,6 +94,9 @@ size_t peers_for(const char *driver, int quick, const struct peer *out[CONTEST_S
     } else if (strcmp(driver, "sqlite") == 0) {
         candidates = in_sqlite;
         n = sizeof(in_sqlite) / sizeof(in_sqlite[0]);
+    } else if (strcmp(driver, "redis") == 0) {
+        candidates = in_redis;
+        n = sizeof(in_redis) / sizeof(in_redis[0]);
     } else if (strcmp(driver, "file") == 0) {
         candidates = in_log;
         n = sizeof(in_log) / sizeof(in_log[0]);

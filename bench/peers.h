@@ -37,6 +37,10 @@ extern const struct peer peer_sqlite_100; /* SQLite alone, claims and acks 100 a
 extern const struct peer peer_sqlite_1;   /* the same, one a transaction */
 extern const struct peer peer_append;     /* a log file, one fdatasync a batch of up to 100 */
 
+extern const struct peer peer_redis_100;      /* bare hiredis, several commands a job, 100 a trip */
+extern const struct peer peer_redis_variadic; /* the same, few commands for 100 jobs */
+extern const struct peer peer_redis_trip;     /* one command a call, and a blocking pop */
+
 /* The peers that are the limit for such a driver, those not built in left out. Returns how many of
    `out` were filled; `absent` gets the names of the missing ones, joined by commas. */
 size_t peers_for(const char *driver, int quick, const struct peer *out[CONTEST_SIDES], char *absent,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "subject.h"
 
+#ifdef BENCH_HIREDIS
+#include "redis_server.h"
+#endif
 #include "stopwatch.h"
 
 #include "dray/dray.h"
@@ -81,6 +84,36 @@ static int note_traits(const struct dray_found_driver *found, void *user)
     return 0;
 }
 
+/* The server of the connection that the redis driver uses, unless it wants a password: what the
+   configuration shows of that is not it. */
+static void note_server(struct subject *subject, const struct dray_config_row *row)
+{
+    static char name[128];
+    char key[160];
+    const char *host = row->value ? strstr(row->value, "://") : NULL;
+    if (strcmp(row->key, "queue.redis.connection") == 0 && row->value)
+        snprintf(name, sizeof(name), "%s", row->value);
+    snprintf(key, sizeof(key), "connections.%s.url", name);
+    if (strcmp(row->key, key) == 0 && host && !strchr(host, '@'))
+        snprintf(subject->server, sizeof(subject->server), "%s", host + 3);
+    snprintf(key, sizeof(key), "connections.%s.path", name);
+    if (strcmp(row->key, key) == 0 && row->value)
+        snprintf(subject->server, sizeof(subject->server), "%s", row->value);
+    snprintf(key, sizeof(key), "connections.%s.password", name);
+    if (strncmp(row->key, key, strlen(key)) == 0 && row->value)
+        subject->server[0] = 0;
+}
+
+double subject_server_bytes(const struct subject *subject)
+{
+#ifdef BENCH_HIREDIS
+    if (subject->server[0])
+        return redis_server_bytes(subject->server);
+#endif
+    (void)subject;
+    return -1;
+}
+
 static int note_store(const struct dray_config_row *row, void *user)
 {
     struct subject *subject = user;
@@ -88,6 +121,7 @@ static int note_store(const struct dray_config_row *row, void *user)
     snprintf(key, sizeof(key), "queue.%s.path", subject->driver);
     if (strcmp(row->key, key) == 0 && row->value && row->value[0] == '/')
         snprintf(subject->store, sizeof(subject->store), "%s", row->value);
+    note_server(subject, row);
     return 0;
 }
 

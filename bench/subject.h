@@ -27,6 +27,7 @@ struct subject {
     const char *durability;
     char queue[65];
     char store[4096]; /* path of the store's file; "" if it has none */
+    char server[512]; /* of Redis, for bare programs (redis_server.h); "" if there is none */
     int temporary;    /* the store goes with the folder */
     int quick;        /* the driver never waits for I/O */
     int runs_inline;  /* dispatch runs the job: no worker */
@@ -53,6 +54,9 @@ int subject_drain(struct subject *subject, uint64_t jobs, unsigned executors, st
    do nothing. subject_stop fails if an outcome was lost. */
 int subject_start(struct subject *subject, unsigned executors);
 int subject_stop(struct subject *subject);
+
+/* Bytes of memory that the Redis server uses; below 0 if there is none that can be asked. */
+double subject_server_bytes(const struct subject *subject);
 
 /* Its sides in a contest; load->subject is the subject. */
 extern const struct peer peer_dray;

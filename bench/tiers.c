@@ -58,6 +58,8 @@ static const struct measure rate[] = {{"rate", "jobs/s"}, {"cpu", "ns/job"}};
 static const struct measure latency[] = {{"p50", "us"}, {"p99", "us"}};
 static const struct measure space[] = {
     {"heap", "bytes/job"}, {"resident", "bytes/job"}, {"disk", "bytes/job"}};
+static const struct measure space_served[] = {
+    {"heap", "bytes/job"}, {"resident", "bytes/job"}, {"server", "bytes/job"}};
 static const struct measure backlog[] = {{"dispatch", "jobs/s"}, {"drain", "jobs/s"}};
 
 static struct contest contest_of(
@@ -110,7 +112,8 @@ static int space_at(struct stage *stage, uint64_t jobs)
 {
     char name[64];
     snprintf(name, sizeof(name), "space at %" PRIu64, jobs);
-    struct contest contest = contest_of(stage, name, space, 3);
+    struct contest contest =
+        contest_of(stage, name, stage->subject->server[0] ? space_served : space, 3);
     contest.rounds = 1;
     struct load load = load_of(stage, 1, 1, BATCH);
     load.jobs = jobs;
@@ -277,6 +280,14 @@ static int fits(const struct subject *subject, size_t i, struct report *report)
     return 0;
 }
 
+/* The bare programs for what is measured. */
+static size_t peers_of(const struct subject *subject, const struct peer *out[CONTEST_SIDES],
+    char *absent, size_t absent_size)
+{
+    int closed = strcmp(subject->driver, "redis") == 0 && !subject->server[0];
+    return peers_for(closed ? "" : subject->driver, subject->quick, out, absent, absent_size);
+}
+
 static int run_tier(struct plan *plan, struct report *report, size_t i)
 {
     struct subject subject;
@@ -287,8 +298,7 @@ static int run_tier(struct plan *plan, struct report *report, size_t i)
         struct stage stage = {
             .plan = plan, .report = report, .subject = &subject, .tier = tiers[i].name};
         char absent[128];
-        stage.npeers =
-            peers_for(subject.driver, subject.quick, stage.peers, absent, sizeof(absent));
+        stage.npeers = peers_of(&subject, stage.peers, absent, sizeof(absent));
         rc = tiers[i].run(&stage);
     }
     subject_close(&subject);
@@ -306,7 +316,7 @@ static int introduce(struct plan *plan, struct report *report)
     snprintf(report->store, sizeof(report->store), "%s", subject.store);
     const struct peer *peers[CONTEST_SIDES];
     char absent[128];
-    peers_for(subject.driver, subject.quick, peers, absent, sizeof(absent));
+    peers_of(&subject, peers, absent, sizeof(absent));
     if (absent[0]) {
         fprintf(stderr,
             "dray-bench: built without these peers: %s; install their development files and "
@@ -314,6 +324,9 @@ static int introduce(struct plan *plan, struct report *report)
             absent);
         report_omit(report, absent, "not built in");
     }
+    if (strcmp(subject.driver, "redis") == 0 && !subject.server[0])
+        report_omit(report, "bare programs on the same server",
+            "the connection wants a password; measure on a server without");
     report_begin(report);
     subject_close(&subject);
     return 0;
