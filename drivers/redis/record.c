@@ -5,7 +5,7 @@
 
 #define CONTENT_HEAD 21u
 #define CREATED 6u
-#define STATE_HEAD 39u
+#define STATE_HEAD 65u
 #define FLAG_CANCELLED 1u
 #define FLAG_UNIQUE 2u
 #define TIME_MAX (((uint64_t)1 << 48) - 1)

@@ -2,210 +2,179 @@
 -- What a turn changes before it reserves, gathered per queue and written in one go: an id can be
 -- settled and pushed again in one turn, so the last word on each field counts. Lists of what many
 -- jobs have in common go to the server as they are, without a table a job.
-
-local function changes_of(q)
-    if not q.count then
-        q.fresh, q.done, q.gone, q.stateless, q.unleased = {}, {}, {}, {}, {}
-        q.state_set, q.unique_set = {}, {}
-        q.lists, q.scores, q.count = {}, {}, {}
-        q.state_read, q.job_read, q.pushed = {}, {}, {}
-        q.live = 0
+-- What is defined here and in the files that follow is defined in calls that need it alone: a
+-- script makes its functions anew in every call.
+local function changing()
+    local function changes_of(q)
+        if not q.count then
+            q.fresh, q.done, q.gone, q.stateless, q.unleased = {}, {}, {}, {}, {}
+            q.state_set, q.unique_set = {}, {}
+            q.lists, q.scores, q.count = {}, {}, {}
+            q.state_read, q.job_read, q.pushed = {}, {}, {}
+            q.live = 0
+        end
+        return q
     end
-    return q
-end
 
--- Forgets what has been read and written, so that the next part begins empty.
-local function forget(q)
-    q.count, q.live_read = nil, nil
-end
+    -- Forgets what has been read and written, so that the next part begins empty.
+    local function forget(q)
+        q.count, q.live_read = nil, nil
+    end
 
-local function add_total(q, kind, job_type, n)
-    local field = kind .. job_type
-    q.count[field] = (q.count[field] or 0) + n
-end
+    local function add_total(q, kind, job_type, n)
+        local field = kind .. job_type
+        q.count[field] = (q.count[field] or 0) + n
+    end
 
-local function append(map, key, a, b)
-    local list = map[key]
-    if not list then
-        list = {}
-        map[key] = list
-    end
-    list[#list + 1] = a
-    if b then
-        list[#list + 1] = b
-    end
-end
-
--- Ids by the number of their queue. The first list of a queue is taken as it is: there is seldom
--- another.
-local function gathering()
-    return {lists = {}, own = {}}
-end
-
-local function gather(ids, index, list)
-    local all = ids.lists[index]
-    if not all then
-        ids.lists[index] = list
-        return
-    end
-    if not ids.own[index] then
-        all = {spread(all)}
-        ids.lists[index], ids.own[index] = all, true
-    end
-    local n = #all
-    for i = 1, #list do
-        all[n + i] = list[i]
-    end
-end
-
--- Puts a job among those that wait, now or after a delay.
-local function enter_waiting(q, id, s, delay)
-    s.owner = ''
-    if delay > 0 then
-        s.letter, s.at = 'd', now + delay
-        append(q.scores, delayed_key(q, s.attempts, s.releases), score_of(s.at), id)
-    else
-        s.letter, s.at = 'r', 0
-        append(q.lists, ready_key(q, priority_of(s.flags)), id)
-    end
-    q.state_set[id] = state_text(s)
-end
-
-local function enter_ended(q, id, s, letter)
-    s.letter, s.at, s.owner = letter, now, ''
-    if has(s.flags, 1) then
-        s.flags = s.flags - 1
-    end
-    append(q.scores, q.base .. (letter == 'x' and 'dead' or 'done'), score_of(now), id)
-    q.state_set[id] = state_text(s)
-    q.live = q.live - 1
-end
-
-local function free_unique(q, id, flags)
-    if not has(flags, 2) then
-        return
-    end
-    local content = call('HGET', q.jobs, id)
-    if content then
-        local _, key = content_type_unique(content)
-        if (q.unique_set[key] or call('HGET', q.unique, key)) == id then
-            q.unique_set[key] = false
+    local function append(map, key, a, b)
+        local list = map[key]
+        if not list then
+            list = {}
+            map[key] = list
+        end
+        list[#list + 1] = a
+        if b then
+            list[#list + 1] = b
         end
     end
-end
 
--- The state of a job as this turn sees it; false or nil: none. GONE: it had one until this turn.
-local GONE = ''
-
-local function state_of(q, id)
-    return q.state_set[id] or q.state_read[id]
-end
-
--- Reads the states of many ids at once.
-local function prefetch_states(q, ids)
-    changes_of(q)
-    for from = 1, #ids, 1000 do
-        local texts = call('HMGET', q.state, spread(ids, from, math.min(from + 999, #ids)))
-        for i = 1, #texts do
-            q.state_read[ids[from + i - 1]] = texts[i]
-        end
-    end
-end
-
-local function in_slices(command, key, list)
-    local n = #list
-    if n == 0 then
-        return
-    elseif n <= 2000 then
-        write(command, key, spread(list))
-        return
-    end
-    for from = 1, n, 2000 do
-        write(command, key, spread(list, from, math.min(from + 1999, n)))
-    end
-end
-
--- Every key that will be written is read first: one of another type ends the script before
--- anything is changed.
-local function probe(q)
-    call('HLEN', q.jobs)
-    call('HLEN', q.state)
-    if next(q.unique_set) then
-        call('HLEN', q.unique)
-    end
-    if next(q.count) then
-        call('HLEN', q.totals)
-    end
-    if #q.unleased > 0 or #q.done > 0 then
-        call('ZCARD', q.leases)
-    end
-    for key in pairs(q.scores) do
-        call('ZCARD', key)
-    end
-    if #q.done > 0 then
-        q.nended = call('SCARD', q.base .. 'ended')
-    end
-    for key in pairs(q.lists) do
-        q.rings = call('LLEN', key) == 0 or q.rings
-    end
-end
-
--- Ids that have ended are remembered in two sets that take turns, each for dedupe_keep, or for
--- half a million ids.
-local function remember_ended(q, keep)
-    local key, old = q.base .. 'ended', q.base .. 'ended_old'
-    if q.nended > 0 and (now - q.turned >= keep or now < q.turned or q.nended >= 500000) then
-        write('RENAME', key, old)
-        write('PEXPIRE', old, keep)
-        q.nended = 0
-    end
-    if q.nended == 0 then
-        write('HSET', q.meta, 'turned', now)
-    end
-    in_slices('SADD', key, q.done)
-    if q.nended == 0 then
-        write('PEXPIRE', key, keep * 2)
-    end
-end
-
--- What is set, as fields and values, and what is to go.
-local function split_map(map)
-    local set, gone = {}, {}
-    for field, value in pairs(map) do
-        if value then
-            set[#set + 1] = field
-            set[#set + 1] = value
+    -- Puts a job among those that wait, now or after a delay.
+    local function enter_waiting(q, id, s, delay)
+        s.owner = ''
+        if delay > 0 then
+            s.letter, s.at = 'd', now + delay
+            append(q.scores, delayed_key(q, s.attempts, s.releases), digits(s.at), id)
         else
-            gone[#gone + 1] = field
+            s.letter, s.at = 'r', 0
+            append(q.lists, ready_key(q, priority_of(s.flags)), id)
+        end
+        q.state_set[id] = state_text(s)
+    end
+
+    local function enter_ended(q, id, s, letter)
+        s.letter, s.at, s.owner = letter, now, ''
+        if has(s.flags, 1) then
+            s.flags = s.flags - 1
+        end
+        append(q.scores, q.base .. (letter == 'x' and 'dead' or 'done'), digits(now), id)
+        q.state_set[id] = state_text(s)
+        q.live = q.live - 1
+    end
+
+    local function free_unique(q, id, flags)
+        if not has(flags, 2) then
+            return
+        end
+        local content = call('HGET', q.jobs, id)
+        if content then
+            local _, key = content_type_unique(content)
+            if (q.unique_set[key] or call('HGET', q.unique, key)) == id then
+                q.unique_set[key] = false
+            end
         end
     end
-    return set, gone
-end
 
--- Where a job goes is written before where it was is cleared.
-local function flush(q, keep)
-    local keys, keys_gone = split_map(q.unique_set)
-    in_slices('HSET', q.jobs, q.fresh)
-    in_slices('HSET', q.unique, keys)
-    in_slices('HSET', q.state, (split_map(q.state_set)))
-    for key, list in pairs(q.scores) do
-        in_slices('ZADD', key, list)
+    local function in_slices(command, key, list)
+        local n = #list
+        if n == 0 then
+            return
+        elseif n <= 2000 then
+            write(command, key, spread(list))
+            return
+        end
+        for from = 1, n, 2000 do
+            write(command, key, spread(list, from, math.min(from + 1999, n)))
+        end
     end
-    for key, list in pairs(q.lists) do
-        in_slices('RPUSH', key, list)
+
+    -- Every key that will be written is read first: one of another type ends the script before
+    -- anything is changed.
+    local function probe(q)
+        call('HLEN', q.jobs)
+        call('HLEN', q.state)
+        if next(q.unique_set) then
+            call('HLEN', q.unique)
+        end
+        if next(q.count) then
+            call('HLEN', q.totals)
+        end
+        if #q.unleased > 0 or #q.done > 0 then
+            call('ZCARD', q.leases)
+        end
+        for key in pairs(q.scores) do
+            call('ZCARD', key)
+        end
+        if #q.done > 0 then
+            q.nended = call('SCARD', q.base .. 'ended')
+        end
+        for key in pairs(q.lists) do
+            q.rings = call('LLEN', key) == 0 or q.rings
+        end
     end
-    if #q.done > 0 and keep > 0 then
-        remember_ended(q, keep)
+
+    -- Ids that have ended are remembered in two sets that take turns, each for dedupe_keep, or for
+    -- half a million ids.
+    local function remember_ended(q, keep)
+        local key, old = q.base .. 'ended', q.base .. 'ended_old'
+        if q.nended > 0 and (now - q.turned >= keep or now < q.turned or q.nended >= 500000) then
+            write('RENAME', key, old)
+            write('PEXPIRE', old, digits(keep))
+            q.nended = 0
+        end
+        if q.nended == 0 then
+            write('HSET', q.meta, 'turned', digits(now))
+        end
+        in_slices('SADD', key, q.done)
+        if q.nended == 0 then
+            write('PEXPIRE', key, digits(keep * 2))
+        end
     end
-    in_slices('ZREM', q.leases, q.done)
-    in_slices('ZREM', q.leases, q.unleased)
-    in_slices('HDEL', q.state, q.done)
-    in_slices('HDEL', q.state, q.gone)
-    in_slices('HDEL', q.state, q.stateless)
-    in_slices('HDEL', q.unique, keys_gone)
-    in_slices('HDEL', q.jobs, q.done)
-    in_slices('HDEL', q.jobs, q.gone)
-    for field, n in pairs(q.count) do
-        count(q.totals, field, n)
+
+    -- What is set, as fields and values, and what is to go.
+    local function split_map(map)
+        local set, gone = {}, {}
+        for field, value in pairs(map) do
+            if value then
+                set[#set + 1] = field
+                set[#set + 1] = value
+            else
+                gone[#gone + 1] = field
+            end
+        end
+        return set, gone
     end
+
+    -- Where a job goes is written before where it was is cleared.
+    local function flush(q, keep)
+        local keys, keys_gone = split_map(q.unique_set)
+        in_slices('HSET', q.jobs, q.fresh)
+        in_slices('HSET', q.unique, keys)
+        in_slices('HSET', q.state, (split_map(q.state_set)))
+        for key, list in pairs(q.scores) do
+            in_slices('ZADD', key, list)
+        end
+        for key, list in pairs(q.lists) do
+            in_slices('RPUSH', key, list)
+        end
+        if #q.done > 0 and keep > 0 then
+            remember_ended(q, keep)
+        end
+        in_slices('ZREM', q.leases, q.done)
+        in_slices('ZREM', q.leases, q.unleased)
+        in_slices('HDEL', q.state, q.done)
+        in_slices('HDEL', q.state, q.gone)
+        in_slices('HDEL', q.state, q.stateless)
+        in_slices('HDEL', q.unique, keys_gone)
+        in_slices('HDEL', q.jobs, q.done)
+        in_slices('HDEL', q.jobs, q.gone)
+        for field, n in pairs(q.count) do
+            count(q.totals, field, n)
+        end
+    end
+
+    return {
+        of = changes_of, forget = forget, add_total = add_total, append = append,
+        enter_waiting = enter_waiting, enter_ended = enter_ended, free_unique = free_unique,
+        in_slices = in_slices, probe = probe, flush = flush,
+    }
 end

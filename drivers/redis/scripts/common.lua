@@ -5,6 +5,7 @@
 local call = redis.call
 local sub, byte = string.sub, string.byte
 local pack, parse = struct.pack, struct.unpack
+local format = string.format
 local spread = unpack
 
 local plan = cmsgpack.unpack(ARGV[1])
@@ -14,6 +15,12 @@ local now = plan[1]
 if now == 0 then
     local t = call('TIME')
     now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- A whole number as commands take it. One that is handed to a command as it is gets printed with
+-- seventeen digits, which costs more than the command.
+local function digits(n)
+    return n >= 0 and n < 2147483648 and format('%d', n) or format('%.0f', n)
 end
 
 -- A script is isolated, not atomic: whoever asks must know whether an error left something behind.
@@ -26,8 +33,8 @@ end
 
 -- Counts in a hash; what is there and is no number is written over.
 local function count(key, field, n)
-    if type(redis.pcall('HINCRBY', key, field, n)) == 'table' then
-        call('HSET', key, field, n)
+    if type(redis.pcall('HINCRBY', key, field, digits(n))) == 'table' then
+        call('HSET', key, field, digits(n))
     end
     wrote = true
 end
@@ -59,13 +66,7 @@ local function queue_at(index)
 end
 
 local function ready_key(q, priority)
-    return q.base .. 'ready' .. priority
-end
-
--- A time as the sorted sets take it. A number would be written with all of its seventeen digits,
--- each time that it is handed to a command.
-local function score_of(ms)
-    return string.format('%.0f', ms)
+    return q.base .. 'ready' .. string.char(48 + priority)
 end
 
 -- The three sets of delayed jobs: never tried, tried, given back.
@@ -81,8 +82,8 @@ end
 --   then those four and the payload.
 local CONTENT_HEAD = 21
 
--- Whether a field is what a script of this layout writes, as far as it takes to read it. What is not
--- is handed to nobody and kept from nobody's way; `dray fsck` names it.
+-- Whether a field is what a script of this layout writes, as far as it takes to read it. What is
+-- not is handed to nobody and kept from nobody's way; `dray fsck` names it.
 local function content_fits(content)
     return content and #content >= CONTENT_HEAD
 end
@@ -107,11 +108,13 @@ end
 
 -- What has happened to a job (field of `state`; none: ready and never handed out):
 --   letter 1, counter 8, nonce 8, flags 1, attempts 4, releases 4, when 8, lengths of owner 1,
---   error 2, progress 2, then those three and the result.
+--   error 2, progress 2, room 26, then those three and the result.
+-- The room makes each state longer than hash-max-listpack-value: so the server keeps a table, and
+-- not a list that it would search from one end to the other.
 -- Letters: r ready, d delayed, a active, x dead, o done. `when`: due, lease end or end.
 -- Flags: 1 cancelled, 2 has a unique key, the priority times 16.
 local STATE_FORMAT = '>I8c8BI4I4I8BI2I2'
-local STATE_HEAD = 39
+local STATE_HEAD, STATE_ROOM = 65, string.rep('\0', 26)
 local NO_NONCE = string.rep('\0', 8)
 
 local function state_fits(text, letter)
@@ -135,7 +138,8 @@ end
 
 local function state_text(s)
     return s.letter .. pack(STATE_FORMAT, s.counter, s.nonce, s.flags, s.attempts, s.releases, s.at,
-        #s.owner, #s.error, #s.progress) .. s.owner .. s.error .. s.progress .. s.result
+        #s.owner, #s.error, #s.progress) .. STATE_ROOM .. s.owner .. s.error ..
+        s.progress .. s.result
 end
 
 -- The state of a job that has none written.
@@ -152,6 +156,31 @@ end
 local function priority_of(flags)
     return math.floor(flags / 16)
 end
+
+-- Ids by the number of their queue. The first list of a queue is taken as it is: there is seldom
+-- another.
+local function gathering()
+    return {lists = {}, own = {}}
+end
+
+local function gather(ids, index, list)
+    local all = ids.lists[index]
+    if not all then
+        ids.lists[index] = list
+        return
+    end
+    if not ids.own[index] then
+        all = {spread(all)}
+        ids.lists[index], ids.own[index] = all, true
+    end
+    local n = #all
+    for i = 1, #list do
+        all[n + i] = list[i]
+    end
+end
+
+-- In the place of a state: the job had one until this turn.
+local GONE = ''
 
 -- Somebody sleeps: a list that was empty is no longer.
 local function ring(q)

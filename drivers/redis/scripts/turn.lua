@@ -52,22 +52,34 @@ end
 
 -- Settles, pushes and renewals: their answers.
 local function change_all(missing)
-    prefetch_leases(plan[2], plan[4])
-    local full = memory_is_full()
+    local settles, groups, extends = plan[2], plan[3], plan[4]
+    local full, settled, pushed, extended = false, '', {}, ''
+    local change, settling_now = nil, nil
+    if #settles + #groups + #extends > 0 then
+        change = changing()
+    end
+    if #settles + #extends > 0 then
+        settling_now = settling(change)
+        settling_now.prefetch(settles, extends)
+    end
+    full = memory_is_full()
     if not full then
         register(missing)
     end
-    local settled = settle_all(plan[2])
-    local pushed = push_all(plan[3], full)
-    local extended = extend_all(plan[4])
+    if not change then
+        return settled, pushed, extended
+    end
+    settled = settling_now and settling_now.settle(settles) or ''
+    pushed = #groups > 0 and pushing(change)(groups, full) or pushed
+    extended = settling_now and settling_now.extend(extends) or ''
     for _, q in pairs(queues) do
         if q.count then
-            probe(q)
+            change.probe(q)
         end
     end
     for _, q in pairs(queues) do
         if q.count then
-            flush(q, plan[7])
+            change.flush(q, plan[7])
         end
     end
     return settled, pushed, extended
@@ -79,7 +91,7 @@ local function reserve_apart()
         return -1, {}, ''
     end
     wrote = false
-    local fine, a, b = pcall(reserve_all, plan[5])
+    local fine, a, b = pcall(reserving(), plan[5])
     if fine then
         return a, b, ''
     end
