@@ -23,6 +23,9 @@ if(DRAY_WERROR)
   add_compile_options(-Werror)
 endif()
 
+if(DRAY_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(DRAY_SANITIZE)
   add_compile_options(-fsanitize=${DRAY_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer)

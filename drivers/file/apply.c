@@ -22,7 +22,7 @@ struct spots {
 
 void apply_begin(struct apply *apply, struct store *store, int sorted)
 {
-    *apply = (struct apply){.sorted = sorted, .bad_at = -1};
+    *apply = (struct apply){.sorted = sorted, .bad_at = -1, .last_at = -1};
     if (!store)
         return;
     apply->host = store->host;
@@ -70,6 +70,9 @@ static void add_bad(struct apply *apply, const struct piece *piece)
         apply->bad_at = piece->at;
     apply->bad_pieces++;
     apply->bad_torn |= piece->torn;
+    if (apply->last_at < 0)
+        apply->last_at = piece->at;
+    apply->last_torn |= piece->torn;
 }
 
 static void enter_turn(struct apply *apply, const struct line *line, int64_t at)
@@ -145,6 +148,8 @@ static int32_t add_piece(struct apply *apply, const struct piece *piece, struct 
         add_bad(apply, piece);
         return DRAY_OK;
     }
+    apply->last_at = -1;
+    apply->last_torn = 0;
     if (piece->at == 0 && add_header(apply, piece))
         return DRAY_OK;
     apply->unbroken |= piece->unbroken;
@@ -225,8 +230,8 @@ static int32_t apply_sorted(struct apply *apply, int fd, int64_t from, int64_t l
     struct spots spots = {NULL, 0, 0};
     int32_t code = read_pieces(apply, fd, from, limit, &spots);
 
-    if (code == DRAY_OK && apply->bad_torn)
-        apply->end = apply->bad_at;
+    if (code == DRAY_OK && apply->last_torn)
+        apply->end = apply->last_at;
     if (code == DRAY_OK && spots.n)
         qsort(spots.at, spots.n, sizeof(spots.at[0]), by_seq);
     uint64_t pieces = apply->bad_pieces;
@@ -250,8 +255,9 @@ static int32_t finish(struct apply *apply)
 
     if (torn_piece)
         apply->end = apply->bad_at;
-    if (apply->records && ((apply->turn_more && (torn_piece || apply->bad_at < 0)) ||
-                              (apply->turn_torn && apply->bad_at < 0))) {
+    /* What was torn behind it does not make a torn turn whole: the next opening would find that. */
+    if (apply->records && (apply->turn_more || apply->turn_torn) &&
+        (torn_piece || apply->bad_at < 0)) {
         apply->cut = apply->turn_at;
         if (apply->table)
             return DRAY_CANCELLED;

@@ -40,6 +40,10 @@ struct apply {
     int64_t bad_at;
     uint64_t bad_pieces;
     int bad_torn;
+
+    /* The damaged pieces behind the last whole one, whatever the order; last_at < 0: none. */
+    int64_t last_at;
+    int last_torn;
 };
 
 /* Goes on where the journal of the store ends. `store` may be NULL. */

@@ -304,6 +304,30 @@ static void lines_are_moved(void **state)
     end();
 }
 
+/* Lines out of order, one that is damaged long before the end, and a write that was cut short: only
+   that is cut off. */
+static void moved_and_cut_short(void **state)
+{
+    (void)state;
+    begin(40);
+    struct touched touched = {.n = 0};
+    char *bytes = malloc(2 * len), *to = bytes;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < nlines; i++)
+        to = paste(to, i == 6 ? 8 : i == 8 ? 6 : i);
+    bytes[line_at[4] + 30] ^= 1;
+    touch(&touched, 4);
+    memcpy(to, text + line_at[3], 50);
+    to += 50;
+    look("lines moved, and a write cut short", 4, bytes, (size_t)(to - bytes), &touched, 1);
+    size_t after;
+    disk_read(RIG_PATH, &after);
+    assert_int_equal(after, len);
+    rig_close(&rig);
+    free(bytes);
+    end();
+}
+
 static void holes(void **state)
 {
     (void)state;
@@ -391,6 +415,7 @@ int main(void)
         cmocka_unit_test(every_byte_is_hit),
         cmocka_unit_test(every_length),
         cmocka_unit_test(lines_are_moved),
+        cmocka_unit_test(moved_and_cut_short),
         cmocka_unit_test(holes),
         cmocka_unit_test(repair),
         cmocka_unit_test(goes_on_behind_damage),
