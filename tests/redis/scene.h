@@ -6,6 +6,7 @@
 #ifndef TESTS_REDIS_SCENE_H
 #define TESTS_REDIS_SCENE_H
 
+#include "redis/redis_server.h"
 #include "redis/rig.h"
 
 #define SCENE_JOBS 512

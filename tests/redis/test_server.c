@@ -3,6 +3,7 @@
  * The driver on real servers that are killed, forget scripts, drop connections and run out of
  * memory. D2, F4, U1, U3, L3.
  */
+#include "redis/redis_server.h"
 #include "redis/rig.h"
 
 #include <setjmp.h>

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fault/crew.h"
+
+#include "fault/oracle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define JOBS_A_ROUND 60u
+#define PARENTS 5u  /* of which one in so many pushes three more from its handler */
+#define POISON 199u /* and one in so many kills its worker */
+
+void crew_nap_ms(long ms)
+{
+    struct timespec ts = {ms / 1000, (ms % 1000) * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int crew_rounds(void)
+{
+    const char *wish = getenv("DRAY_LONG");
+    return wish && *wish ? 400 : 12;
+}
+
+/* ---- the crew ---- */
+
+void crew_gather(struct crew *crew, const char *driver, const char *store, const char *lease)
+{
+    memset(crew, 0, sizeof(*crew));
+    crew->driver = driver;
+    crew->lease = lease;
+    snprintf(crew->folder, sizeof(crew->folder), "/tmp/dray-kill-XXXXXX");
+    assert_non_null(mkdtemp(crew->folder));
+    if (store)
+        snprintf(crew->store, sizeof(crew->store), "%s", store);
+    else
+        snprintf(crew->store, sizeof(crew->store), "%s/queue.db", crew->folder);
+    snprintf(crew->oracle, sizeof(crew->oracle), "%s/oracle", crew->folder);
+    crew->dray = crew_open(driver, crew->store, lease);
+    assert_non_null(crew->dray);
+}
+
+void crew_dismiss(struct crew *crew)
+{
+    assert_int_equal(dray_close(crew->dray), DRAY_OK);
+    free(crew->ids);
+    char *argv[] = {(char *)(uintptr_t) "rm", (char *)(uintptr_t) "-rf", crew->folder, NULL};
+    pid_t pid;
+    assert_int_equal(posix_spawnp(&pid, "rm", NULL, NULL, argv, environ), 0);
+    waitpid(pid, NULL, 0);
+}
+
+pid_t crew_start(struct crew *crew)
+{
+    char self[4096];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    assert_true(len > 0);
+    self[len] = 0;
+    char *argv[] = {self, (char *)(uintptr_t) "worker", (char *)(uintptr_t)crew->driver,
+        crew->store, crew->oracle, (char *)(uintptr_t)crew->lease, NULL};
+    pid_t pid;
+    assert_int_equal(posix_spawn(&pid, self, NULL, NULL, argv, environ), 0);
+    return pid;
+}
+
+void crew_kill(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static int is_open(const struct crew *crew, pid_t pid)
+{
+    struct oracle_line *lines;
+    size_t n = oracle_read(crew->oracle, &lines);
+    int open = 0;
+    for (size_t i = 0; i < n && !open; i++)
+        open = lines[i].pid == (long)pid;
+    free(lines);
+    return open;
+}
+
+void crew_wait_open(const struct crew *crew, pid_t pid)
+{
+    siginfo_t info = {0};
+    int64_t end = now_ms() + 30000;
+    while (!is_open(crew, pid) && now_ms() < end) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid)
+            return;
+        crew_nap_ms(5);
+    }
+}
+
+void crew_kill_one(struct crew *crew, void *user)
+{
+    pid_t *victim = &crew->worker[random() % CREW_WORKERS];
+    (void)user;
+    crew_kill(*victim);
+    *victim = crew_start(crew);
+}
+
+/* ---- pushing, and waiting for the end ---- */
+
+/* Pushes while workers come and go. A push that is refused or unsure binds to nothing. */
+static void push_some(struct crew *crew)
+{
+    for (unsigned i = 0; i < JOBS_A_ROUND; i++) {
+        struct dray_dispatched out;
+        const char *type = crew->nids % POISON == 7    ? "poison"
+                           : crew->nids % PARENTS == 3 ? "parent"
+                                                       : "work";
+        if (dray_dispatch(crew->dray, type, "{}", NULL, &out, NULL) == DRAY_OK)
+            memcpy(crew->ids[crew->nids++], out.id, sizeof(out.id));
+    }
+}
+
+static uint64_t waiting(struct crew *crew)
+{
+    struct dray_stats *stats = NULL;
+    struct dray_error error = DRAY_ERROR_INIT;
+    if (dray_get_stats(crew->dray, NULL, &stats, &error) != DRAY_OK)
+        fail_msg("%s", error.text);
+    uint64_t n = 0;
+    for (size_t i = 0; i < stats->nqueues; i++)
+        n += stats->queues[i].ready + stats->queues[i].delayed + stats->queues[i].active;
+    dray_stats_free(stats);
+    return n;
+}
+
+/* Lets one worker after another finish the rest. A poisoned job takes its worker along, so it takes
+   as many workers as it has attempts left. */
+static int finish(struct crew *crew)
+{
+    int64_t end = now_ms() + 30000 + crew_rounds() * 1000;
+    while (now_ms() < end) {
+        pid_t last = crew_start(crew);
+        int gone = 0;
+        while (!gone && waiting(crew) && now_ms() < end) {
+            crew_nap_ms(20);
+            gone = waitpid(last, NULL, WNOHANG) == last;
+        }
+        if (gone)
+            continue;
+        kill(last, SIGTERM); /* what it has told its callbacks is written before it ends */
+        waitpid(last, NULL, 0);
+        return waiting(crew) == 0;
+    }
+    return 0;
+}
+
+/* ---- judging ---- */
+
+struct tally {
+    unsigned starts, dones, acked, dead, stale, poison;
+    unsigned acked_attempt, stale_attempt;
+    unsigned after_end; /* starts after the store had acknowledged the end */
+};
+
+static void count(struct tally *t, const struct oracle_line *line)
+{
+    int starts = strcmp(line->word, "start") == 0, poison = strcmp(line->word, "poison") == 0;
+    t->after_end += (t->acked || t->dead) && (starts || poison);
+    t->starts += (unsigned)starts;
+    t->poison += (unsigned)poison;
+    t->dones += strcmp(line->word, "done") == 0;
+    t->dead += strcmp(line->word, "dead") == 0;
+    if (strcmp(line->word, "acked") == 0) {
+        t->acked++;
+        t->acked_attempt = line->number;
+    }
+    if (strcmp(line->word, "stale") == 0) {
+        t->stale++;
+        t->stale_attempt = line->number;
+    }
+}
+
+static struct tally tally_of(const struct oracle_line *lines, size_t n, const char *id)
+{
+    struct tally t = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(lines[i].id, id) == 0)
+            count(&t, &lines[i]);
+    }
+    return t;
+}
+
+static int is_dead(struct crew *crew, const char *id)
+{
+    struct dray_job_info *job = NULL;
+    assert_int_equal(dray_get(crew->dray, NULL, id, &job, NULL), DRAY_OK);
+    int dead = strcmp(job->state, "dead") == 0 && job->attempts >= CREW_POISON_ATTEMPTS;
+    dray_job_info_free(job);
+    return dead;
+}
+
+static void judge_one(struct crew *crew, const struct tally *t, const char *id)
+{
+    if (t->poison) {
+        /* Fewer if its worker was killed between the reserve and the handler. */
+        if (t->poison > CREW_POISON_ATTEMPTS || t->dones || !is_dead(crew, id))
+            fail_msg("poisoned job %s started %u times", id, t->poison);
+    } else if (t->dones == 0) {
+        fail_msg("job %s was lost: %u starts", id, t->starts);
+    }
+    if (t->after_end)
+        fail_msg("job %s started again after its end was acknowledged", id);
+}
+
+static void judge(struct crew *crew)
+{
+    struct oracle_line *lines;
+    size_t n = oracle_read(crew->oracle, &lines);
+    unsigned again = 0, poisoned = 0, more = 0;
+    for (size_t i = 0; i < crew->nids; i++) {
+        struct tally t = tally_of(lines, n, crew->ids[i]);
+        judge_one(crew, &t, crew->ids[i]);
+        poisoned += t.poison > 0;
+        again += t.starts > 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(lines[i].word, "pushed") != 0)
+            continue;
+        struct tally t = tally_of(lines, n, lines[i].id);
+        judge_one(crew, &t, lines[i].id);
+        more++;
+    }
+    free(lines);
+    printf("%zu jobs and %u from handlers, %u ran more than once, %u killed their workers\n",
+        crew->nids, more, again, poisoned);
+    assert_true(poisoned > 0 && more > 0);
+}
+
+void crew_campaign(struct crew *crew, void (*harm)(struct crew *crew, void *user), void *user)
+{
+    unsigned seed = (unsigned)time(NULL);
+    printf("seed %u\n", seed);
+    srandom(seed);
+    crew->ids = calloc((size_t)crew_rounds() * JOBS_A_ROUND, sizeof(*crew->ids));
+    assert_non_null(crew->ids);
+    for (int i = 0; i < CREW_WORKERS; i++)
+        crew->worker[i] = crew_start(crew);
+    for (int round = 0; round < crew_rounds(); round++) {
+        push_some(crew);
+        crew_nap_ms(random() % 120);
+        harm(crew, user);
+    }
+    for (int i = 0; i < CREW_WORKERS; i++)
+        crew_kill(crew->worker[i]);
+    assert_true(finish(crew));
+    judge(crew);
+}
+
+/* ---- a worker that is stopped ---- */
+
+static int wait_for_lines(const struct crew *crew, const char *word, const char *id, int wanted)
+{
+    int64_t end = now_ms() + 15000;
+    while (now_ms() < end) {
+        struct oracle_line *lines;
+        size_t n = oracle_read(crew->oracle, &lines);
+        int found = 0;
+        for (size_t i = 0; i < n; i++)
+            found += strcmp(lines[i].word, word) == 0 && strcmp(lines[i].id, id) == 0;
+        free(lines);
+        if (found >= wanted)
+            return 1;
+        crew_nap_ms(10);
+    }
+    return 0;
+}
+
+void crew_stop_and_go_on(struct crew *crew, const char *second_runs_ms, const char *then, int times)
+{
+    struct dray_dispatched job;
+    assert_int_equal(
+        dray_dispatch(crew->dray, "sleepy", second_runs_ms, NULL, &job, NULL), DRAY_OK);
+    pid_t first = crew_start(crew);
+    assert_true(wait_for_lines(crew, "start", job.id, 1));
+    kill(first, SIGSTOP);
+    pid_t second = crew_start(crew);
+    assert_true(wait_for_lines(crew, then, job.id, times));
+    kill(first, SIGCONT);
+    assert_true(wait_for_lines(crew, "stale", job.id, 1));
+    assert_true(wait_for_lines(crew, "acked", job.id, 1));
+    crew_kill(first);
+    crew_kill(second);
+    struct oracle_line *lines;
+    size_t n = oracle_read(crew->oracle, &lines);
+    struct tally t = tally_of(lines, n, job.id);
+    free(lines);
+    assert_int_equal(t.starts, 2);
+    assert_int_equal(t.acked, 1);
+    assert_int_equal(t.stale, 1);
+    assert_int_equal(t.stale_attempt, 1);
+    assert_int_equal(t.acked_attempt, 2);
+    assert_int_equal(t.after_end, 0);
+    assert_int_equal(waiting(crew), 0);
+}
