@@ -150,6 +150,9 @@ static int run_attempt(
         return error_set(error, DRAY_INVALID, 0, "the handler of type %s is gone", job->type.data);
     }
     attempt_run(a);
+    code = instance_check(dray, error); /* its handler may have forked */
+    if (code != DRAY_OK)
+        return code;
     code = settle(dray, a, error);
     return code == DRAY_OK ? outcome_of(a, job, error) : code;
 }

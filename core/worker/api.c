@@ -80,6 +80,9 @@ int dray_attempt_progress(struct dray_attempt *a, const char *text)
     size_t len = text ? strlen(text) : 0;
     if (len > DRAY_NOTE_MAX)
         return DRAY_LIMIT;
+    int code = instance_check(a->dray, NULL);
+    if (code != DRAY_OK)
+        return code; /* in a child, where nobody gives back the lock */
     char *copy = malloc(len + 1);
     if (!copy)
         return DRAY_NOMEM;

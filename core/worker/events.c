@@ -139,6 +139,7 @@ static void call_all(struct events *e)
     while ((r = take(e))) {
         pthread_mutex_unlock(&e->lock);
         callback_of(e, r->kind)(&r->event, e->callbacks.user);
+        worker_end_child(e->dray);
         free(r);
         pthread_mutex_lock(&e->lock);
         atomic_fetch_sub(&e->waiting, 1);

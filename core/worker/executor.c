@@ -118,6 +118,7 @@ static void tell_start(const struct worker *w, const struct dray_attempt *a)
         .max_attempts = a->max_attempts,
     };
     w->callbacks.on_job_start(&event, w->callbacks.user);
+    worker_end_child(w->dray);
 }
 
 static void run_job(struct executor *e, struct dray_attempt *a)
@@ -134,6 +135,7 @@ static void run_job(struct executor *e, struct dray_attempt *a)
     if (w->callbacks.on_job_start)
         tell_start(w, a);
     attempt_run(a);
+    worker_end_child(w->dray);
     uint64_t end_us = clock_run_us(w->dray->clock);
     a->run_us = end_us - e->clock_us;
     a->lease.run_ms = (a->run_us + 500) / 1000;
@@ -244,6 +246,7 @@ static int run_call(struct executor *e)
     e->working = 1;
     pthread_mutex_unlock(&w->dray->lock);
     int result = call->fn(call->arg);
+    worker_end_child(w->dray);
     pthread_mutex_lock(&w->dray->lock);
     e->working = 0;
     call->result = result;

@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 
 #include "host/error.h"
+#include "host/fork.h"
 #include "text/name.h"
 #include "worker/events.h"
 #include "worker/start.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static _Thread_local const struct dray *works_for;
@@ -24,6 +26,20 @@ const struct dray *worker_enter(const struct dray *dray)
 void worker_leave(const struct dray *before)
 {
     works_for = before;
+}
+
+#define CHILD_ENDS                                                                                 \
+    "dray: a handler or callback has forked and returned in the child, which ends here; end it "   \
+    "by "                                                                                          \
+    "_exit() or become another program\n"
+
+void worker_end_child(const struct dray *dray)
+{
+    if (dray->generation == fork_generation())
+        return;
+    ssize_t n = write(STDERR_FILENO, CHILD_ENDS, sizeof(CHILD_ENDS) - 1); /* not the parent's log */
+    (void)n;
+    _exit(EX_SOFTWARE);
 }
 
 /* On sync there is no worker, but a handler all the same. */

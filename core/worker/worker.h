@@ -172,6 +172,11 @@ struct worker {
 const struct dray *worker_enter(const struct dray *dray);
 void worker_leave(const struct dray *before);
 
+/* After each call of the program's code on a worker's thread: ends this process if that code has
+   forked and returned in the child. The store and the locks are the parent's (W7), and nobody waits
+   for this thread here. */
+void worker_end_child(const struct dray *dray);
+
 /* Wakes an executor if one sleeps and nobody is coming already. */
 void worker_wake(struct worker *worker);
 

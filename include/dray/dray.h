@@ -191,7 +191,8 @@ DRAY_API int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *j
  * Runs one attempt of a job. Return DRAY_OK for success; anything else is a failure, retried as the
  * backoff says until the attempts are used up. dray_attempt_fail, _retry_in, _give_up and
  * _repeat_in say more. Called on an executor's thread (on sync: the dispatcher's); several may run
- * at once.
+ * at once. A handler that forks must not return in the child: that process would end there and then
+ * (on sync the dispatch answers DRAY_FORKED).
  */
 typedef int (*dray_handler_fn)(struct dray_attempt *attempt, void *user);
 

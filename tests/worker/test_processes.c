@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static int open_memory(void **state)
@@ -21,6 +22,13 @@ static int open_isolate(void **state)
 {
     (void)state;
     rig_open("isolate", 0, NULL);
+    return 0;
+}
+
+static int open_sync(void **state)
+{
+    (void)state;
+    rig_open("sync", 0, NULL);
     return 0;
 }
 
@@ -105,6 +113,85 @@ static void test_a_child_may_not_use_it(void **state)
     dray_worker_get_state(rig, &glance);
     assert_int_equal(glance.held, 0);
     assert_int_equal(glance.executors, 2);
+}
+
+static _Atomic int child_status; /* of the last that came home */
+
+/* Forks and returns in the child, too. */
+static void fork_and_return(void)
+{
+    int status = -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child <= 0)
+        return;
+    waitpid(child, &status, 0);
+    atomic_store(&child_status, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+static int fork_in_handler(struct dray_attempt *attempt, void *user)
+{
+    (void)user;
+    fork_and_return();
+    return dray_attempt_progress(attempt, "both of them");
+}
+
+static int fork_in_function(void *arg)
+{
+    (void)arg;
+    fork_and_return();
+    return 0;
+}
+
+static void fork_in_callback(const struct dray_event *event, void *user)
+{
+    (void)event;
+    (void)user;
+    fork_and_return();
+}
+
+static int take_child_status(void)
+{
+    return atomic_exchange(&child_status, -1);
+}
+
+/* W7: a child in which a handler, callback or function returns must not go on as a worker. */
+static void test_a_child_is_no_second_worker(void **state)
+{
+    struct dray_worker_options options = {.concurrency = 1};
+    struct dray_work_report report;
+    (void)state;
+    take_child_status();
+    assert_ok(dray_on(rig, "t", fork_in_handler, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(report.succeeded, 1);
+    assert_int_equal(take_child_status(), EX_SOFTWARE);
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    options.callbacks.on_job_start = fork_in_callback;
+    rig_push("t", "b");
+    assert_ok(dray_work_one(rig, &options, &report, &rig_error));
+    assert_int_equal(take_child_status(), EX_SOFTWARE);
+    options.callbacks = (struct dray_callbacks){.on_stop = fork_in_callback};
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    assert_ok(dray_run_inline(rig, fork_in_function, NULL, NULL, &rig_error));
+    assert_int_equal(take_child_status(), EX_SOFTWARE);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+    assert_int_equal(take_child_status(), EX_SOFTWARE);
+}
+
+/* The same on sync, where the dispatcher is told. */
+static void test_a_child_of_a_handler_on_sync(void **state)
+{
+    (void)state;
+    take_child_status();
+    pid_t parent = getpid();
+    assert_ok(dray_on(rig, "t", fork_in_handler, NULL, NULL, &rig_error));
+    int code = dray_dispatch(rig, "t", NULL, NULL, NULL, &rig_error);
+    if (getpid() != parent)
+        _exit(code == DRAY_FORKED ? 0 : 1);
+    assert_ok(code);
+    assert_int_equal(take_child_status(), 0);
 }
 
 /* isolate: the first dispatch starts a worker with an executor a type. */
@@ -312,6 +399,8 @@ int main(void)
 {
     const struct CMUnitTest alone[] = {
         WITH(open_memory, test_a_child_may_not_use_it),
+        WITH(open_memory, test_a_child_is_no_second_worker),
+        WITH(open_sync, test_a_child_of_a_handler_on_sync),
         WITH(open_isolate, test_a_worker_starts_by_itself),
         WITH(open_isolate, test_many_first_dispatches_start_one_worker),
     };
