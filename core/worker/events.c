@@ -25,7 +25,6 @@ struct events {
     pthread_cond_t more;
     struct record *first, **last;
     _Atomic size_t waiting;
-    size_t dropped; /* for want of memory */
     int ending, has_thread;
     pthread_t thread;
 };
@@ -99,19 +98,21 @@ void events_add(struct events *e, enum event_kind kind, const struct dray_attemp
     if (!callback_of(e, kind))
         return;
     struct record *r = record_new(e, a, error);
-    pthread_mutex_lock(&e->lock);
     if (!r) {
-        e->dropped++;
-    } else {
-        r->kind = kind;
-        r->event.code = code;
-        r->event.will_retry = kind == EVENT_ERROR;
-        r->event.retry_in_ms = retry_in_ms;
-        *e->last = r;
-        e->last = &r->next;
-        if (atomic_fetch_add(&e->waiting, 1) == 0)
-            pthread_cond_signal(&e->more);
+        /* The job's fate is in the store; only the program does not hear of it. */
+        log_line(&e->dray->log, DRAY_LOG_WARN, "out of memory: a callback was left out%s%s",
+            a ? ", of job " : "", a ? a->lease.id.data : "");
+        return;
     }
+    pthread_mutex_lock(&e->lock);
+    r->kind = kind;
+    r->event.code = code;
+    r->event.will_retry = kind == EVENT_ERROR;
+    r->event.retry_in_ms = retry_in_ms;
+    *e->last = r;
+    e->last = &r->next;
+    if (atomic_fetch_add(&e->waiting, 1) == 0)
+        pthread_cond_signal(&e->more);
     pthread_mutex_unlock(&e->lock);
 }
 
