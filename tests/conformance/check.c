@@ -76,7 +76,8 @@ const char *check_lack(uint64_t missing)
         {DRAY_IS_SHARED, "not shared"}, {DRAY_IS_INLINE, "not inline"}, {NEED_EXTEND, "no extend"},
         {NEED_TURN, "no turn"}, {NEED_CHANGE, "no change"}, {NEED_LIST, "no list"},
         {NEED_STATS, "no stats"}, {NEED_GROUP, "groups below 8"}, {NEED_BATCH, "batches below 8"},
-        {NEED_ALONE, "shared"}, {NEED_WATCH, "no watch"}, {NEED_TEND, "no tend"}};
+        {NEED_ALONE, "shared"}, {NEED_WATCH, "no watch"}, {NEED_TEND, "no tend"},
+        {NEED_CONNECTION, "no connection"}};
 
     for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
         if (missing & lacks[i].bit)

@@ -16,7 +16,8 @@ enum {
     NEED_BATCH = 1 << 22, /* calls of at least 8 items */
     NEED_ALONE = 1 << 23, /* a store that no other process shares */
     NEED_WATCH = 1 << 24,
-    NEED_TEND = 1 << 25
+    NEED_TEND = 1 << 25,
+    NEED_CONNECTION = 1 << 26 /* an option that names an entry of `connections` */
 };
 
 struct check {
@@ -54,6 +55,7 @@ extern const struct check_row checks_view[];
 extern const struct check_row checks_store[];
 extern const struct check_row checks_shared[];
 extern const struct check_row checks_crowd[];
+extern const struct check_row checks_link[];
 
 void check_fail(struct check *check, const char *file, int line, const char *fmt, ...)
     DRAY_PRINTF(4, 5);

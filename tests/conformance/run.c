@@ -23,7 +23,7 @@ struct task {
 
 static const struct check_row *const tables[] = {checks_push, checks_bytes, checks_lease,
     checks_settle, checks_order, checks_change, checks_view, checks_store, checks_shared,
-    checks_crowd};
+    checks_crowd, checks_link};
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 #define HISTORIES "random histories agree with the model"
@@ -148,6 +148,7 @@ struct looked {
     struct portrait portrait;
     struct dray_driver driver; /* its pointers mean nothing to the parent, but for being NULL */
     struct dray_error error;
+    int connects; /* an option names a connection */
     int code;
 };
 
@@ -168,6 +169,7 @@ static void look_child(void *user)
         snprintf(portrait->version, sizeof(portrait->version), "%s", target.driver.version);
         snprintf(portrait->path, sizeof(portrait->path), "%s", target.path);
         look->driver = target.driver;
+        look->connects = target_connects(&target);
         if (subject_open(&subject, &target) == DRAY_OK)
             portrait->durability = subject.durability;
         subject_close(&subject);
@@ -250,7 +252,7 @@ static void run_row(const struct run_plan *plan, const struct check_row *row, st
 static void run_table(
     const struct run_plan *plan, const struct check_row *row, struct report *report)
 {
-    uint64_t can = check_offers(&looked->driver);
+    uint64_t can = check_offers(&looked->driver) | (looked->connects ? NEED_CONNECTION : 0);
 
     for (; row->clause; row++) {
         if (!wanted(plan, row->clause))

@@ -80,7 +80,13 @@ static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, cons
 
 static int64_t host_number(const struct dray_host *host, const char *name)
 {
-    return option_number(subject_of(host)->target->values, name);
+    const struct subject *subject = subject_of(host);
+
+    if (subject->relay && subject->relay->port && strcmp(name, "connection.port") == 0)
+        return subject->relay->port;
+    if (subject->server_clock && strcmp(name, "clock") == 0)
+        return target_choice(subject->target, "clock", "server");
+    return option_number(subject->target->values, name);
 }
 
 /* Texts that differ from the configured ones are kept until the store is closed. */
@@ -107,7 +113,12 @@ static const char *host_text(const struct dray_host *host, const char *name, uin
 {
     struct subject *subject = subject_of(host);
     const struct target_place place = {subject->folder, subject->word};
+    const struct relay *relay = subject->relay;
     char own[1024];
+    if (relay && relay->path[0] && index == 0 && strcmp(name, "connection.path") == 0)
+        return relay->path;
+    if (relay && relay->host[0] && index == 0 && strcmp(name, "connection.host") == 0)
+        return relay->host;
     const char *text = target_text(subject->target, &place, name, index, own, sizeof(own));
 
     return text == own ? keep_text(subject, name, index, own) : text;
@@ -198,6 +209,21 @@ void subject_close(struct subject *subject)
     shown_free(&subject->past);
     free(subject->rows.at);
     memset(&subject->rows, 0, sizeof(subject->rows));
+}
+
+struct relay_server subject_server(const struct subject *subject)
+{
+    const struct option_values *values = subject->target->values;
+
+    return (struct relay_server){.path = option_text(values, "connection.path", 0),
+        .host = option_text(values, "connection.host", 0),
+        .port = option_number(values, "connection.port")};
+}
+
+int subject_use_server_clock(struct subject *subject)
+{
+    subject->server_clock = target_choice(subject->target, "clock", "server") >= 0;
+    return subject->server_clock;
 }
 
 void subject_advance(struct subject *subject, int64_t ms)

@@ -9,6 +9,7 @@
 #define CONFORMANCE_SUBJECT_H
 
 #include "folder.h"
+#include "relay.h"
 #include "target.h"
 
 #include <stddef.h>
@@ -62,12 +63,14 @@ struct subject {
     char folder[FOLDER_SIZE]; /* "": none yet */
     char word[FOLDER_WORD_SIZE];
     int64_t wall_ms, mono_ms;
-    uint64_t allocations; /* asked for so far */
-    uint64_t fail_from;   /* the first that fails, counted from 1; 0: none */
-    int fail_on;          /* all later ones fail too */
-    uint64_t failures;    /* allocations refused */
-    long blocks;          /* not yet freed */
-    int by_turn;          /* operations go through turn, where the driver has it */
+    uint64_t allocations;      /* asked for so far */
+    uint64_t fail_from;        /* the first that fails, counted from 1; 0: none */
+    int fail_on;               /* all later ones fail too */
+    uint64_t failures;         /* allocations refused */
+    long blocks;               /* not yet freed */
+    const struct relay *relay; /* in place of the server; NULL: none */
+    int server_clock;          /* the option clock says server, whatever was given */
+    int by_turn;               /* operations go through turn, where the driver has it */
     uint64_t nonce;
     uint64_t next_ms;    /* of the last reserve */
     uint32_t budget_ms;  /* of a call, in real time */
@@ -95,6 +98,12 @@ void subject_use(struct subject *subject, uint32_t instance);
 /* Closes all instances and leaves the store as it is; subject_open_another opens it again, also in
    a child of this process. What was shown stays. */
 void subject_leave(struct subject *subject);
+
+/* Where the driver's server is, as far as the options tell. */
+struct relay_server subject_server(const struct subject *subject);
+
+/* From the next opening on the driver goes by the clock of its server. 0 if no option says so. */
+int subject_use_server_clock(struct subject *subject);
 
 /* Time passes. */
 void subject_advance(struct subject *subject, int64_t ms);

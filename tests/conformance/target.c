@@ -147,6 +147,32 @@ static int is_option(const struct target *target, const char *name)
     return 0;
 }
 
+int target_connects(const struct target *target)
+{
+    for (uint32_t i = 0; i < target->driver.noptions; i++) {
+        if (descriptor_option(&target->driver, i)->type == DRAY_OPTION_CONNECTION)
+            return 1;
+    }
+    return 0;
+}
+
+int target_choice(const struct target *target, const char *option, const char *choice)
+{
+    for (uint32_t i = 0; i < target->driver.noptions; i++) {
+        const struct dray_option *row = descriptor_option(&target->driver, i);
+        if (row->type != DRAY_OPTION_CHOICE || strcmp(row->name, option) != 0)
+            continue;
+        int index = 0;
+        for (const char *at = row->choices; at; index++) {
+            size_t len = strcspn(at, "|");
+            if (len == strlen(choice) && strncmp(at, choice, len) == 0)
+                return index;
+            at = at[len] ? at + len + 1 : NULL;
+        }
+    }
+    return -1;
+}
+
 /* Is any option of the driver's different from store to store? */
 static int is_set_apart(const struct target *target)
 {

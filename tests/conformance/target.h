@@ -38,6 +38,12 @@ struct target {
 int target_load(struct target *target, const struct target_wish *wish, struct dray_error *error);
 void target_free(struct target *target);
 
+/* Has the driver an option that names a connection? */
+int target_connects(const struct target *target);
+
+/* The index of a choice of an option; -1 if there is none of that name. */
+int target_choice(const struct target *target, const char *option, const char *choice);
+
 /* Where a store of its own comes from. */
 struct target_place {
     const char *folder; /* absolute */
