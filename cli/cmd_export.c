@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "json_out.h"
 #include "out_file.h"
+#include "states.h"
 #include "transfer.h"
 #include "verbs.h"
 
@@ -10,15 +11,15 @@
 
 struct export_values {
     const char *queue;
-    const char *state;
+    struct option_list states;
     const char *type;
     const char *output;
 };
 
 static const struct option options[] = {
     OPT_TEXT(struct export_values, queue, "queue", "NAME", "of one queue"),
-    OPT_TEXT(struct export_values, state, "state", "STATE",
-        "ready, delayed, active, dead or done; several joined by commas"),
+    OPT_LIST(struct export_values, states, "state", "STATE",
+        "ready, delayed, active, dead or done; repeatable"),
     OPT_TEXT(struct export_values, type, "type", "TYPE", "of one type"),
     {.name = "output",
         .letter = 'o',
@@ -31,6 +32,7 @@ static const struct option options[] = {
 
 struct exporting {
     FILE *file;
+    const char *states; /* joined by commas, or NULL */
     uint64_t jobs;
 };
 
@@ -47,7 +49,7 @@ static int export_jobs(struct cli *cli, struct exporting *exporting)
 {
     const struct export_values *values = cli->values;
     struct dray_list_options which = {
-        .queue = values->queue, .state = values->state, .type = values->type};
+        .queue = values->queue, .state = exporting->states, .type = values->type};
     struct dray_error error = DRAY_ERROR_INIT;
     transfer_print_head(exporting->file, dray_get_info(cli->dray)->driver);
     int code = dray_list(cli->dray, &which, print_job, exporting, &error);
@@ -73,13 +75,13 @@ static void tell(const struct cli *cli, const char *path, uint64_t jobs)
     json_finish(&out);
 }
 
-static int export_to(struct cli *cli, const char *path)
+static int export_to(struct cli *cli, const char *path, const char *states)
 {
     struct out_file out;
     int status = out_file_open(cli, path, &out);
     if (status != EXIT_DONE)
         return status;
-    struct exporting exporting = {out.file, 0};
+    struct exporting exporting = {out.file, states, 0};
     status = export_jobs(cli, &exporting);
     if (status == EXIT_DONE)
         status = out_file_finish(cli, &out);
@@ -93,15 +95,18 @@ static int export_to(struct cli *cli, const char *path)
 static int run(struct cli *cli)
 {
     const struct export_values *values = cli->values;
-    int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
+    char states[STATES_SIZE] = "";
+    int status = join_states(cli, &values->states, states, sizeof(states));
+    if (status == EXIT_DONE)
+        status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
     if (status == EXIT_DONE)
         status = require_queue(cli, values->queue);
     if (status != EXIT_DONE)
         return status;
     note_if_private(cli);
     if (values->output && strcmp(values->output, "-") != 0)
-        return export_to(cli, values->output);
-    struct exporting exporting = {stdout, 0};
+        return export_to(cli, values->output, states[0] ? states : NULL);
+    struct exporting exporting = {stdout, states[0] ? states : NULL, 0};
     return export_jobs(cli, &exporting);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 #include "jobs.h"
+#include "states.h"
 #include "table.h"
 #include "verbs.h"
 
@@ -57,43 +58,6 @@ static int print_job(const struct dray_job_info *job, void *user)
 }
 
 /* A state that there is, or the nearest one proposed. */
-static int check_state(const struct cli *cli, const char *word)
-{
-    size_t n = 0;
-    for (; job_states[n]; n++) {
-        if (strcmp(job_states[n], word) == 0)
-            return EXIT_DONE;
-    }
-    const char *near = dray_nearest(word, job_states, n);
-    if (near)
-        return misuse(cli, "--state: not '%.32s'; did you mean %s?", word, near);
-    return misuse(cli, "--state: not '%.32s' but ready, delayed, active, dead or done", word);
-}
-
-/* Joins the states by commas, as dray_list takes them. */
-static int join_states(
-    const struct cli *cli, const struct option_list *states, char *out, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < states->n; i++) {
-        const char *at = states->at[i];
-        do {
-            size_t len = strcspn(at, ",");
-            char word[33];
-            snprintf(word, sizeof(word), "%.*s", (int)(len < 32 ? len : 32), at);
-            int status = check_state(cli, word);
-            if (status != EXIT_DONE)
-                return status;
-            /* Naming a state twice is no harm; five names and their commas fit. */
-            if (!strstr(out, word))
-                used +=
-                    (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? "," : "", word);
-            at += len;
-        } while (*at++ == ',');
-    }
-    return EXIT_DONE;
-}
-
 static int read_since(const struct cli *cli, const char *text, int64_t now_ms, int64_t *since_ms)
 {
     uint64_t ago;
@@ -110,7 +74,7 @@ static int run(struct cli *cli)
 {
     const struct list_values *values = cli->values;
     struct listing listing = {.cli = cli, .now_ms = wall_now_ms()};
-    char states[64] = "";
+    char states[STATES_SIZE] = "";
     struct dray_list_options which = {
         .queue = values->queue, .type = values->type, .limit = values->limit.value};
     int status = join_states(cli, &values->states, states, sizeof(states));

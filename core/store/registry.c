@@ -183,6 +183,8 @@ static struct names *all_names(void)
 /* `origin` is "FILE:LINE", or what else named the driver. */
 static int set_at_origin(struct dray_error *error, int code, const char *origin, const char *text)
 {
+    if (origin && strcmp(origin, "setting") == 0)
+        origin = NULL; /* whoever is told has just said it */
     const char *colon = origin ? strrchr(origin, ':') : NULL;
     unsigned line = 0;
     char rest;

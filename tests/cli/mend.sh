@@ -81,6 +81,11 @@ test_pause_and_resume() {
     run 0 status --json
     json '.queues[0].paused' true
     run 0 resume mail
+    run 3 resume mial
+    one_line "$err"
+    run 3 resume nowhere
+    run 0 pause nowhere
+    run 0 resume nowhere
     run 0 work --once --queue mail
     run 2 pause
     run 2 pause 'no good'

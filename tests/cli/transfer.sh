@@ -122,6 +122,11 @@ test_parts() {
     is "$(printf '%s\n' "$out" | tail -n 1)" '{"dray_export_end": 1}'
     run 3 export --queue mial -o jobs.jsonl
     has "$err" "did you mean mail"
+    run 0 export --state dead --state ready
+    is "$(printf '%s\n' "$out" | tail -n 1)" '{"dray_export_end": 3}'
+    run 2 export --state dad
+    is "$out" ''
+    has "$err" 'did you mean dead'
     run 2 export --state dad -o jobs.jsonl
     [ -e jobs.jsonl ] && complain 'an export that failed left a file'
     is "$(ls -A | tr '\n' ' ')" 'queue.yaml var '

@@ -3,7 +3,7 @@
 # The words of the command line, and the exit status of every kind of bad input.
 . "$(dirname "$0")/lib.sh"
 
-verbs='push work status list show why retry cancel delete pause resume purge sweep fsck compact config check doctor health drivers'
+verbs='push work status list show why retry cancel delete pause resume purge sweep fsck compact export import config check doctor health drivers'
 
 test_help() {
     run 0 -h
