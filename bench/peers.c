@@ -71,6 +71,7 @@ static const struct candidate in_sqlite[] = {
 };
 static const struct candidate in_log[] = {
     {"bare log file", &peer_append},
+    {"beanstalkd", &peer_beanstalkd},
     {"bare condvar", &peer_handoff},
 };
 static const struct candidate in_redis[] = {
@@ -104,8 +105,9 @@ size_t peers_for(const char *driver, int quick, const struct peer *out[CONTEST_S
     size_t found = 0;
     absent[0] = 0;
     for (size_t i = 0; i < n; i++) {
-        if (candidates[i].peer) {
-            out[found++] = candidates[i].peer;
+        const struct peer *peer = candidates[i].peer;
+        if (peer && (peer != &peer_beanstalkd || beanstalkd_is_there())) {
+            out[found++] = peer;
             continue;
         }
         size_t len = strlen(absent);

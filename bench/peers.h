@@ -41,6 +41,11 @@ extern const struct peer peer_redis_100;      /* bare hiredis, several commands 
 extern const struct peer peer_redis_variadic; /* the same, few commands for 100 jobs */
 extern const struct peer peer_redis_trip;     /* one command a call, and a blocking pop */
 
+extern const struct peer peer_beanstalkd; /* beanstalkd, each job synced */
+
+/* Is the program installed? */
+int beanstalkd_is_there(void);
+
 /* The peers that are the limit for such a driver, those not built in left out. Returns how many of
    `out` were filled; `absent` gets the names of the missing ones, joined by commas. */
 size_t peers_for(const char *driver, int quick, const struct peer *out[CONTEST_SIDES], char *absent,

@@ -119,6 +119,7 @@ static void see(struct dray_call *call, const struct dray_job *job)
         .ref = job->ref,
         .lease_left_ms = job->lease_left_ms,
         .run_at_ms = job->run_at_ms,
+        .id_len = (size_t)job->id.len,
         .payload_len = (size_t)job->payload.len};
     copy(seen->id, sizeof(seen->id), job->id);
     copy(seen->payload, sizeof(seen->payload), job->payload);

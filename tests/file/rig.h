@@ -20,7 +20,7 @@ struct seen {
     struct dray_token token;
     uint64_t ref, lease_left_ms;
     int64_t run_at_ms;
-    size_t payload_len;
+    size_t id_len, payload_len;
     char payload[512];
     char error[128];
     char result[64];

@@ -42,18 +42,23 @@ static void seal_lines(char *text, size_t len)
     }
 }
 
-/* A sum over ids, states and payloads of all jobs. */
+static uint64_t hash(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 1099511628211u; /* FNV-1a */
+    return hash;
+}
+
+/* A sum over ids, states and payloads of all jobs, whatever their order: two queues may have a job
+   of one id. */
 static uint64_t all_jobs(void)
 {
-    uint64_t sum = 14695981039346656037u; /* FNV-1a */
+    uint64_t sum = 0;
     expect(rig_list(&rig) == DRAY_OK, "cannot be listed");
     for (size_t i = 0; i < rig.nseen; i++) {
         const struct seen *job = &rig.seen[i];
-        for (const char *at = job->id; *at; at++)
-            sum = (sum ^ (unsigned char)*at) * 1099511628211u;
-        for (const char *at = job->payload; *at; at++)
-            sum = (sum ^ (unsigned char)*at) * 1099511628211u;
-        sum = (sum ^ job->state ^ job->attempts << 4) * 1099511628211u;
+        uint64_t one = hash(14695981039346656037u, job->id);
+        sum += hash(one ^ job->state ^ job->attempts << 4, job->payload);
     }
     return sum;
 }
@@ -81,8 +86,9 @@ static void use(void)
     int32_t code = rig_push(&rig, "pushed-by-the-fuzzer", "1", 0, NULL);
     expect(code == DRAY_OK || code == DRAY_EXISTS || code == DRAY_CONFLICT, "takes no job");
     expect(rig_take(&rig, 4, 1000) == DRAY_OK, "hands out no job");
-    if (rig.nseen) {
-        struct seen job = rig.seen[0];
+    struct seen job = rig.seen[0];
+    /* An id with a zero byte in it is more than the rig can say. */
+    if (rig.nseen && strlen(job.id) == job.id_len) {
         code = rig_settle(&rig, &job, DRAY_VERDICT_DONE, 0, NULL, 0);
         expect(code == DRAY_OK, "takes no outcome");
     }
