@@ -85,11 +85,31 @@ static void tell(struct worker *w, const struct dray_attempt *a)
     }
 }
 
+/* A failure that no callback hears of is told to the log. */
+static void log_failure(struct worker *w, const struct dray_attempt *a)
+{
+    const struct log *log = &w->dray->log;
+    const char *id = a->lease.id.data, *type = a->lease.type.data;
+    const char *why = a->fate == FATE_EXHAUSTED ? a->last_error : a->error;
+    if (!why)
+        why = "out of memory";
+    if (a->fate == FATE_AGAIN && !w->callbacks.on_job_error)
+        log_line(log, DRAY_LOG_INFO, "job %s (%s) failed at attempt %u, again in %llu ms: %s", id,
+            type, a->number, (unsigned long long)a->lease.delay_ms, why);
+    else if (a->fate == FATE_DEAD && !w->callbacks.on_job_dead)
+        log_line(log, DRAY_LOG_WARN, "job %s (%s) failed for good at attempt %u: %s", id, type,
+            a->number, why);
+    else if (a->fate == FATE_EXHAUSTED && !w->callbacks.on_job_dead)
+        log_line(log, DRAY_LOG_WARN, "job %s (%s) has used up its attempts and is dead: %s", id,
+            type, why);
+}
+
 static void written(struct worker *w, struct dray_attempt *a)
 {
     count(w, a);
     if (w->events)
         tell(w, a);
+    log_failure(w, a);
     if (a->lease.verdict != DRAY_VERDICT_DONE && a->lease.verdict != DRAY_VERDICT_BURY) {
         int64_t due = time_after(clock_mono_ms(w->dray->clock), a->lease.delay_ms);
         if (due < w->next_look_ms) {

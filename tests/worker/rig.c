@@ -33,14 +33,41 @@ void rig_nap(void)
     nanosleep(&ts, NULL);
 }
 
-/* ---- the instance ---- */
+/* ---- the log ---- */
 
-static void be_quiet(void *user, int level, const char *line)
+#define LOG_LINES 512
+
+static struct {
+    int level;
+    char text[200];
+} logged[LOG_LINES];
+static unsigned nlogged;
+
+static void log_quietly(void *user, int level, const char *line)
 {
     (void)user;
     if (getenv("RIG_LOG"))
         fprintf(stderr, "%d %s\n", level, line);
+    pthread_mutex_lock(&lock);
+    if (nlogged < LOG_LINES) {
+        logged[nlogged].level = level;
+        snprintf(logged[nlogged].text, sizeof(logged[nlogged].text), "%s", line);
+        nlogged++;
+    }
+    pthread_mutex_unlock(&lock);
 }
+
+unsigned rig_logged(int level, const char *part)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < nlogged; i++)
+        n += logged[i].level == level && strstr(logged[i].text, part) != NULL;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+/* ---- the instance ---- */
 
 void rig_open(const char *driver, int by_hand, ...)
 {
@@ -54,7 +81,7 @@ void rig_open(const char *driver, int by_hand, ...)
     va_end(args);
     script_register();
     script_reset();
-    nseen = 0;
+    nseen = nlogged = 0;
     atomic_store(&inside, 0);
     atomic_store(&runs, 0);
     atomic_store(&released, 0);
@@ -65,7 +92,7 @@ void rig_open(const char *driver, int by_hand, ...)
         .settings = settings,
         .nsettings = n,
         .clock = rig_clock,
-        .log = be_quiet,
+        .log = log_quietly,
         .flags = DRAY_OPEN_NO_ENVIRONMENT,
     };
     assert_ok(dray_open(&rig, &options, &rig_error));

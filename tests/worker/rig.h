@@ -70,6 +70,9 @@ struct dray_job_info *rig_get(const char *id);
 
 void rig_advance(int64_t ms);
 
+/* How many lines of the log at `level` had `part` in them. */
+unsigned rig_logged(int level, const char *part);
+
 /* A thread that dispatches one job of type "t"; `arg` is NULL or an int for the code. */
 void *rig_dispatch_main(void *arg);
 

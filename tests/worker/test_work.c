@@ -123,6 +123,31 @@ static void test_an_executor_pauses_between_jobs(void **state)
     assert_ok(dray_worker_stop(rig, NULL, &rig_error)); /* ends a pause at once */
 }
 
+static int open_slowly(void **state)
+{
+    (void)state;
+    rig_open("memory", 1, "queue.worker.delay", "5s", NULL);
+    return 0;
+}
+
+/* The configuration's pause holds, unless the caller means none. */
+static void test_the_configured_pause(void **state)
+{
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    rig_push("t", "b");
+    start(&(struct dray_worker_options){.concurrency = 1});
+    WAIT_FOR(rig_runs() == 1);
+    for (int i = 0; i < 20; i++)
+        rig_nap();
+    assert_int_equal(rig_runs(), 1);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+    rig_push("t", "c");
+    start(&(struct dray_worker_options){.concurrency = 1, .flags = DRAY_WORK_NO_DELAY});
+    WAIT_FOR(rig_runs() == 3);
+}
+
 static void test_wrong_options_are_refused(void **state)
 {
     static const char *const bad[] = {"a b"};
@@ -301,34 +326,6 @@ static void test_an_unknown_type_is_parked(void **state)
     assert_int_equal(rig_saw(SAW_TROUBLE) + rig_saw(SAW_ERROR), 0);
 }
 
-static void count_line(void *user, int level, const char *line)
-{
-    (void)level;
-    *(int *)user += strstr(line, "parked") != NULL;
-}
-
-/* Ten thousand jobs of a type that nobody knows are one line in the log, not ten thousand. */
-static void test_parked_types_are_told_once(void **state)
-{
-    int lines = 0;
-    (void)state;
-    assert_ok(dray_close(rig));
-    assert_ok(dray_open(&rig,
-        &(struct dray_options){.driver = "memory",
-            .clock = rig_clock,
-            .log = count_line,
-            .log_user = &lines,
-            .flags = DRAY_OPEN_NO_ENVIRONMENT},
-        &rig_error));
-    for (int i = 0; i < 50; i++) {
-        rig_push("mystery", NULL);
-        rig_push("riddle", NULL);
-    }
-    struct dray_work_report report = work(&(struct dray_worker_options){.concurrency = 1});
-    assert_int_equal(report.parked, 100);
-    assert_int_equal(lines, 2);
-}
-
 /* ---- until empty ---- */
 
 static void test_until_empty_leaves_what_is_for_later(void **state)
@@ -421,6 +418,7 @@ int main(void)
         WITH(open_memory, test_concurrency_is_the_most),
         WITH(open_memory, test_the_worker_has_a_timeout),
         WITH(open_memory, test_an_executor_pauses_between_jobs),
+        WITH(open_slowly, test_the_configured_pause),
         WITH(open_memory, test_wrong_options_are_refused),
         WITH(open_memory, test_priority_comes_first),
         WITH(open_memory, test_queues_are_tried_in_order),
@@ -433,7 +431,6 @@ int main(void)
         WITH(open_slow, test_a_held_worker_starts_nothing),
         WITH(open_memory, test_a_hold_does_not_outlast_the_stop),
         WITH(open_memory, test_an_unknown_type_is_parked),
-        WITH(open_memory, test_parked_types_are_told_once),
         WITH(open_real, test_until_empty_leaves_what_is_for_later),
         WITH(open_slow, test_until_empty_leaves_what_is_for_later),
         WITH(open_real, test_until_empty_waits_for_retries),
