@@ -23,6 +23,7 @@ static const struct {
     {"MISCONF", DRAY_IO, 0, "the server cannot save its data; see its log"},
     {"NOAUTH", DRAY_DENIED, 1, "give a password in the connection"},
     {"WRONGPASS", DRAY_DENIED, 1, "username or password of the connection is wrong"},
+    {"DENIED", DRAY_DENIED, 1, "give the server a user with a password"}, /* protected mode */
     {"NOPERM", DRAY_DENIED, 0, "give this user the commands and keys of docs/deployment.md"},
     {"LAYOUT", DRAY_UNSUPPORTED, 0, "a newer Dray wrote it; update this one"},
     {"MOVED", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
@@ -79,7 +80,7 @@ int32_t answer_error(
     struct dray_str text = {reply->str, reply->len};
     char plain[ANSWER_PLAIN];
     /* The server names the command it refuses, but not in every answer to a login. */
-    if (strcmp(what, "AUTH") == 0 && !begins(text, "LOADING"))
+    if (strcmp(what, "AUTH") == 0 && !begins(text, "LOADING") && !begins(text, "DENIED"))
         return store->host->fail(call, DRAY_DENIED, 0,
             "%s: refuses the login: %s; check username and password of the connection",
             store->link.where, answer_plain(text, plain));

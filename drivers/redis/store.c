@@ -47,19 +47,20 @@ static int is_near(const struct place *place)
            strcmp(place->host, "::1") == 0 || strncmp(place->host, "127.", 4) == 0;
 }
 
-static void warn(const struct store *store)
+/* What works, and may not be what somebody wants. `wanted`: the durability asked for, or 0. */
+static void warn(const struct store *store, uint32_t wanted)
 {
     const struct dray_host *host = store->host;
     const char *password = host->text(host, "connection.password", 0);
     if (!is_near(&store->link.place) && !(password && password[0]))
         host->log(host, DRAY_LOG_WARN,
             "%s: reached over a network without a password: whoever reaches it can read, change "
-            "and start jobs",
+            "and start jobs; give the server a user and this connection its password",
             store->link.where);
-    if (store->durability == DRAY_DURABILITY_VOLATILE)
+    if (store->durability == DRAY_DURABILITY_VOLATILE && wanted != DRAY_DURABILITY_VOLATILE)
         host->log(host, DRAY_LOG_WARN,
-            "%s: keeps no append-only file (appendonly no): what waits is lost when the server "
-            "stops",
+            "%s: keeps no append-only file, so durability is volatile: what waits is lost when the "
+            "server stops; set appendonly yes, or ask for durability: volatile",
             store->link.where);
 }
 
@@ -77,12 +78,13 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
         code = link_init(store, call);
     if (code != DRAY_OK)
         return code;
+    uint32_t wanted = call->durability;
     link_begin(store, call);
     code = link_ready(store, call);
     if (code == DRAY_OK)
         code = server_durability(store, call);
     if (code == DRAY_OK)
-        warn(store);
+        warn(store, wanted);
     return code;
 }
 

@@ -99,6 +99,7 @@ static const struct {
 } cases[] = {
     {NULL, "HTTP/1.1 400 Bad Request\r\n\r\n", "is it Redis", 69},
     {NULL, "-NOAUTH Authentication required.\r\n", "password", 77},
+    {NULL, "-DENIED Redis is running in protected mode\r\n", "a user with a password", 77},
     {"INFO", "-NOPERM no permissions\r\n", "deployment.md", 77},
     {"INFO", "-LOADING Redis is loading\r\n", "wait", 69},
     {"INFO", "$5\r\nhello\r\n", "not Redis", 78},
