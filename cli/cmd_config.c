@@ -39,6 +39,7 @@ static int run(struct cli *cli)
     struct config_listing listing = {.cli = cli};
     struct dray_error error = DRAY_ERROR_INIT;
     table_start(&listing.table, headings, 3, cli->out_is_terminal);
+    listing.table.whole = 1; /* it ends in the line number */
     int code = dray_check_config(&options, print_row, &listing, &error);
     if (table_finish(&listing.table))
         return fail(cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory");

@@ -301,9 +301,9 @@ static void tell(const struct importing *im)
     const struct import_values *values = im->cli->values;
     if (!im->cli->json) {
         note(im->cli,
-            "%s%" PRIu64 " of %" PRIu64 " jobs imported, %" PRIu64 " were there already, %" PRIu64
+            "%" PRIu64 " of %" PRIu64 " jobs %s, %" PRIu64 " were there already, %" PRIu64
             " left out",
-            values->dry_run ? "nothing stored yet: " : "", im->imported, im->jobs, im->skipped,
+            im->imported, im->jobs, values->dry_run ? "would be imported" : "imported", im->skipped,
             im->refused);
         return;
     }

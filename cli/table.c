@@ -71,7 +71,7 @@ static void print_aligned(const struct table *table, const char *const *cells, c
     for (size_t i = 0; i < table->ncolumns; i++) {
         const char *cell = cells[i] ? cells[i] : "";
         if (i + 1 == table->ncolumns) {
-            print_last(cell, width > used ? width - used : 0);
+            print_last(cell, width > used && !table->whole ? width - used : 0);
             break;
         }
         size_t columns = utf8_columns(cell);

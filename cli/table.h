@@ -11,7 +11,8 @@ struct table {
     const char *const *headings;
     size_t ncolumns;
     int for_people;
-    int headed;                       /* the heading is out */
+    int whole;  /* set it after table_start: not even the last column is cut to the terminal */
+    int headed; /* the heading is out */
     size_t widths[TABLE_COLUMNS_MAX]; /* in characters */
     char **cells;                     /* [nrows * ncolumns], escaped */
     size_t nrows;

@@ -53,8 +53,8 @@ static void judge_queue(struct dray_health *worst, struct dray_health *h, const 
         find(h, DRAY_HEALTH_WARNING, "queue %s has a backlog of %llu jobs (health.backlog: %llu)",
             q->name, (unsigned long long)backlog, (unsigned long long)limits->backlog);
     if (q->parked)
-        find(h, DRAY_HEALTH_WARNING, "%llu jobs of queue %s are parked: no worker knows their type",
-            (unsigned long long)q->parked, q->name);
+        find(h, DRAY_HEALTH_WARNING, "queue %s has parked jobs (%llu): no worker knows their types",
+            q->name, (unsigned long long)q->parked);
 }
 
 static void judge_totals(

@@ -232,6 +232,8 @@ test_conflicts_are_named_and_the_rest_is_imported() {
     "$dray" export -o jobs.jsonl -q
     "$dray" push other --id holder --unique=key -c file.yaml >/dev/null
     "$dray" push other --id odd -c file.yaml >/dev/null
+    run 5 import --dry-run jobs.jsonl -c file.yaml
+    has "$err" '5 of 6 jobs would be imported'
     run 5 import --dry-run jobs.jsonl --json -c file.yaml
     json '[.imported,.skipped,.refused,.dry_run]' '[5,0,1,true]'
     is "$("$dray" list -c file.yaml --json | wc -l)" 2
