@@ -33,6 +33,32 @@ static const struct {
     {"WRONGTYPE", DRAY_IO, 0, "a key of this prefix is somebody else's; see docs/redis.md"},
 };
 
+/* An answer has at most some thousands of elements; totals have one a type, and names one a queue.
+ */
+#define ELEMENTS_MAX (1024 * 1024)
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t answer_count;
+#else
+typedef int answer_count;
+#endif
+
+static void *make_array(const redisReadTask *task, answer_count n)
+{
+    const struct answer_bounds *bounds = task->privdata;
+    return n > ELEMENTS_MAX ? NULL : bounds->usual->createArray(task, n);
+}
+
+void answer_bound(redisContext *context, struct answer_bounds *bounds)
+{
+    redisReader *reader = context->reader;
+    bounds->usual = reader->fn;
+    bounds->bounded = *reader->fn;
+    bounds->bounded.createArray = make_array;
+    reader->fn = &bounds->bounded;
+    reader->privdata = bounds;
+}
+
 static int begins(struct dray_str text, const char *word)
 {
     size_t len = strlen(word);

@@ -9,6 +9,16 @@
 
 struct store;
 
+/* What makes a connection's answers, with bounds; as long as the connection. */
+struct answer_bounds {
+    redisReplyObjectFunctions bounded;
+    const redisReplyObjectFunctions *usual;
+};
+
+/* From here on an answer of more elements than any of ours is none: hiredis takes memory for as
+   many as the server announces. */
+void answer_bound(redisContext *context, struct answer_bounds *bounds);
+
 /*
  * Fills in the error for an error reply to `what`. Everything that the server refuses is certainly
  * not done, unless our own script says that it had written. A server that can no longer serve this

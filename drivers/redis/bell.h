@@ -7,8 +7,8 @@
 #ifndef REDIS_BELL_H
 #define REDIS_BELL_H
 
+#include "redis/answer.h"
 #include "redis/buffer.h"
-#include "redis/wait.h"
 
 #include <hiredis/hiredis.h>
 
@@ -17,7 +17,7 @@ struct store;
 struct bell {
     int epoll;    /* given out; valid if `watching` */
     int watching; /* somebody has asked for it */
-    struct wait_bounds bounds;
+    struct answer_bounds bounds;
     redisContext *context;  /* NULL: to be connected again */
     uint32_t server;        /* the link's, when it was connected */
     struct buffer channels; /* names, each ended by a zero byte */

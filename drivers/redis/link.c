@@ -91,7 +91,7 @@ int64_t link_hurry(struct store *store, int64_t most_ms)
 }
 
 redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
-    struct wait_bounds *bounds)
+    struct answer_bounds *bounds)
 {
     struct link *link = &store->link;
     redisContext *fresh = place->port ? redisConnectNonBlock(place->host, place->port)
@@ -107,7 +107,7 @@ redisContext *link_dial(struct store *store, struct dray_call *call, const struc
     if (!fresh->err && !sys && place->port && redisEnableKeepAlive(fresh) != REDIS_OK)
         sys = errno;
     if (!fresh->err && !sys) {
-        wait_bound(fresh, bounds);
+        answer_bound(fresh, bounds);
         return fresh;
     }
     store->host->fail(call, sys == EACCES ? DRAY_DENIED : DRAY_UNREACHABLE, sys,
@@ -148,8 +148,8 @@ static int32_t log_in(struct store *store, struct dray_call *call, redisContext 
     return code;
 }
 
-int32_t link_connect(
-    struct store *store, struct dray_call *call, redisContext **context, struct wait_bounds *bounds)
+int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
+    struct answer_bounds *bounds)
 {
     redisContext *fresh = link_dial(store, call, &store->link.place, bounds);
     if (!fresh)

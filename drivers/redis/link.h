@@ -8,7 +8,7 @@
 #define REDIS_LINK_H
 
 #include "dray/driver.h"
-#include "redis/wait.h"
+#include "redis/answer.h"
 
 #include <hiredis/hiredis.h>
 
@@ -25,7 +25,7 @@ struct place {
 
 struct link {
     redisContext *context; /* NULL: not connected */
-    struct wait_bounds bounds;
+    struct answer_bounds bounds;
     struct place place; /* of the server, as it is configured or as the sentinels last said */
     uint32_t server;    /* counts up when it is another server than before, or that one restarted */
     int64_t deadline_ms; /* of the call under way, in store_clock_ms */
@@ -63,11 +63,11 @@ int64_t link_hurry(struct store *store, int64_t most_ms);
 /* A bare connection, or NULL with the error filled in. The only place that connects. `bounds` live
    as long as the connection. */
 redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
-    struct wait_bounds *bounds);
+    struct answer_bounds *bounds);
 
 /* To the server where it was last found: connected, logged in and in the right database. */
 int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
-    struct wait_bounds *bounds);
+    struct answer_bounds *bounds);
 
 /* The connection is there and its server fit for use, or an error that says "certainly not". */
 int32_t link_ready(struct store *store, struct dray_call *call);

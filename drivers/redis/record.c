@@ -121,7 +121,8 @@ static int read_content(struct dray_job *job, struct dray_str content)
     job->type = take(&at, (unsigned char)head[19]);
     job->unique = take(&at, (unsigned char)head[20]);
     job->payload = take(&at, content.len - used);
-    return job->priority <= DRAY_PRIORITY_LAST && job->type.len <= DRAY_NAME_MAX;
+    return job->priority <= DRAY_PRIORITY_LAST && job->type.len <= DRAY_NAME_MAX &&
+           job->group.len <= DRAY_NAME_MAX;
 }
 
 static uint32_t state_of(char letter)
@@ -173,7 +174,7 @@ int record_read(
     struct dray_job *job, struct dray_str content, struct dray_str state, int64_t now_ms)
 {
     job->state = DRAY_STATE_READY;
-    if (!read_content(job, content))
+    if (job->id.len < 1 || job->id.len > DRAY_NAME_MAX || !read_content(job, content))
         return 0;
     return state.len == 0 || read_state(job, state, now_ms);
 }

@@ -20,8 +20,9 @@ void record_pack_state(struct buffer *buffer, const struct dray_job *job);
 void record_pack_token(struct buffer *buffer, struct dray_token token);
 
 /*
- * A job out of its records; everything points into them. `state` may be empty. `now_ms` is the
- * server's time, for lease_left_ms. 0 if they are not what a script of this layout writes.
+ * A job, whose id is there already, out of its records; everything points into them. `state` may be
+ * empty. `now_ms` is the server's time, for lease_left_ms. 0 if they are not what a script of this
+ * layout writes.
  */
 int record_read(
     struct dray_job *job, struct dray_str content, struct dray_str state, int64_t now_ms);

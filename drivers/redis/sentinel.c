@@ -3,6 +3,7 @@
 
 #include "redis/answer.h"
 #include "redis/store.h"
+#include "redis/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>

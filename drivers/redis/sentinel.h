@@ -10,7 +10,7 @@
 #define REDIS_SENTINEL_H
 
 #include "dray/driver.h"
-#include "redis/wait.h"
+#include "redis/answer.h"
 
 #include <hiredis/hiredis.h>
 
@@ -18,7 +18,7 @@ struct store;
 
 struct sentinel {
     redisContext *context; /* subscribed to switches, at the one that knew the master; or NULL */
-    struct wait_bounds bounds;
+    struct answer_bounds bounds;
     uint32_t first;    /* which one is asked first: the same */
     uint32_t failures; /* to ask while the server answers, in a row */
     int64_t retry_ms;  /* not to ask before */

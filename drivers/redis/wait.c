@@ -23,33 +23,8 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
     }
 }
 
-/* An answer has at most some thousands of elements; totals have one a type, and names one a queue.
- */
-#define ELEMENTS_MAX (1024 * 1024)
 /* The server itself takes no longer values. */
 #define ANSWER_MAX ((size_t)512 * 1024 * 1024)
-
-#if HIREDIS_MAJOR >= 1
-typedef size_t wait_count;
-#else
-typedef int wait_count;
-#endif
-
-static void *make_array(const redisReadTask *task, wait_count n)
-{
-    const struct wait_bounds *bounds = task->privdata;
-    return n > ELEMENTS_MAX ? NULL : bounds->usual->createArray(task, n);
-}
-
-void wait_bound(redisContext *context, struct wait_bounds *bounds)
-{
-    redisReader *reader = context->reader;
-    bounds->usual = reader->fn;
-    bounds->bounded = *reader->fn;
-    bounds->bounded.createArray = make_array;
-    reader->fn = &bounds->bounded;
-    reader->privdata = bounds;
-}
 
 int wait_connected(redisContext *context, int64_t deadline_ms)
 {

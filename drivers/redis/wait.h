@@ -15,16 +15,6 @@ enum {
     WAIT_STRANGE = 4 /* what came is no answer */
 };
 
-/* What makes a connection's answers, with bounds; as long as the connection. */
-struct wait_bounds {
-    redisReplyObjectFunctions bounded;
-    const redisReplyObjectFunctions *usual;
-};
-
-/* From here on an answer of more elements than any of ours is none: hiredis takes memory for as
-   many as the server announces. */
-void wait_bound(redisContext *context, struct wait_bounds *bounds);
-
 /* Waits until a connection that has been begun stands; 0, or an errno. */
 int wait_connected(redisContext *context, int64_t deadline_ms);
 
