@@ -381,7 +381,8 @@ static void compare(struct history *h)
     struct subject *s = &h->subject;
     struct dray_filter filter = {0};
     uint64_t fail_from = s->fail_from, allocations = s->allocations;
-    uint32_t page = (uint32_t)draw(h, 60) + 1;
+    /* Mostly all at once: a page is a round trip where there is a server. */
+    uint32_t page = draw(h, 4) ? MODEL_JOBS : (uint32_t)draw(h, 60) + 1;
 
     /* Until the allocation fails that is to fail, the history is one that was played without. */
     if (fail_from && !s->failures)
