@@ -228,59 +228,55 @@ static void apply(
     }
 }
 
-static int32_t settle_one(
-    struct spool *spool, struct dray_call *call, const struct dray_lease *lease)
+static int32_t settle_one(struct work *work, const struct dray_lease *lease,
+    const struct place *place, const struct dray_job *old)
 {
-    struct work work = work_of(spool, call, lease->queue);
-    struct place place, to;
-    struct dray_job old, job;
+    struct spool *spool = work->spool;
+    struct place to = *place;
+    struct dray_job job = *old;
     char path[PLACE_PATH_SIZE];
-    int error = 0;
-    int32_t code = find_leased(&work, lease, &place, &old);
-    if (code != DRAY_OK)
-        return code;
     if (lease->verdict == DRAY_VERDICT_DONE) {
-        place_path(&place, path);
-        if (unlinkat(spool->root, path, 0) != 0)
-            code = spool_fail(spool, call, errno, "remove a job that is done");
-    } else if ((error = spool_last_ready(spool, work.queue, &work.last_ready))) {
-        code = spool_fail(spool, call, error, "look for jobs");
-    } else {
-        job = old;
-        to = place;
-        apply(&work, lease, &job, &to);
-        code = spool_change(spool, call, &place, &old, &to, &job);
+        place_path(place, path);
+        return unlinkat(spool->root, path, 0) == 0
+                   ? DRAY_OK
+                   : spool_fail(spool, work->call, errno, "remove a job that is done");
     }
-    return code;
+    int error = spool_last_ready(spool, work->queue, &work->last_ready);
+    if (error)
+        return spool_fail(spool, work->call, error, "look for jobs");
+    apply(work, lease, &job, &to);
+    return spool_change(spool, work->call, place, old, &to, &job);
 }
 
-static int32_t extend_one(
-    struct spool *spool, struct dray_call *call, const struct dray_lease *lease)
+static int32_t extend_one(struct work *work, const struct dray_lease *lease,
+    const struct place *place, const struct dray_job *old)
 {
-    struct work work = work_of(spool, call, lease->queue);
-    struct place place, to;
-    struct dray_job old, job;
-    int32_t code = find_leased(&work, lease, &place, &old);
-    if (code != DRAY_OK)
-        return code;
-    job = old;
-    to = place;
+    struct place to = *place;
+    struct dray_job job = *old;
+    int64_t until = spool_later(work->mono, lease->lease_ms);
     if (lease->progress.len)
         job.progress = lease->progress;
-    if (spool_later(work.mono, lease->lease_ms) > to.when)
-        to.when = spool_later(work.mono, lease->lease_ms);
-    return spool_change(spool, call, &place, &old, &to, &job);
+    to.when = until > to.when ? until : to.when;
+    return spool_change(work->spool, work->call, place, old, &to, &job);
 }
 
+typedef int32_t one_fn(struct work *work, const struct dray_lease *lease, const struct place *place,
+    const struct dray_job *old);
+
 static int32_t each(struct spool *spool, struct dray_call *call,
-    const struct dray_lease *const *leases, int32_t *answers, uint32_t n,
-    int32_t (*one)(struct spool *, struct dray_call *, const struct dray_lease *))
+    const struct dray_lease *const *leases, int32_t *answers, uint32_t n, one_fn *one)
 {
+    struct place place;
+    struct dray_job job;
     int32_t code = spool_begin(spool, call);
     if (code != DRAY_OK)
         return code;
-    for (uint32_t i = 0; i < n; i++)
-        answers[i] = one(spool, call, leases[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct work work = work_of(spool, call, leases[i]->queue);
+        answers[i] = find_leased(&work, leases[i], &place, &job);
+        if (answers[i] == DRAY_OK)
+            answers[i] = one(&work, leases[i], &place, &job);
+    }
     spool_end(spool);
     return DRAY_OK;
 }

@@ -96,16 +96,16 @@ static size_t compose(char *block, const struct dray_job *job)
     return len;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
+/* NULL, and errno says why. */
+static FILE *open_file(int root, const char *path, int flags, const char *mode)
 {
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno != EINTR)
-            return errno;
-        bytes += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
+    int fd = openat(root, path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, mode);
+    int error = errno;
+    if (!file && fd >= 0)
+        close(fd);
+    errno = error;
+    return file;
 }
 
 int record_write(char *block, int root, const char *path, const struct dray_job *job)
@@ -113,15 +113,14 @@ int record_write(char *block, int root, const char *path, const struct dray_job 
     size_t len = compose(block, job);
     if (!len)
         return EMSGSIZE;
-    int fd = openat(root, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
+    FILE *file = open_file(root, ".new", O_WRONLY | O_CREAT | O_TRUNC, "w");
+    if (!file)
         return errno;
-    int error = write_all(fd, block, len);
-    if (close(fd) != 0 && !error)
-        error = errno;
-    if (!error && renameat(root, ".new", root, path) != 0)
-        error = errno;
-    return error;
+    errno = 0;
+    int written = fwrite(block, 1, len, file) == len;
+    if (fclose(file) != 0 || !written || renameat(root, ".new", root, path) != 0)
+        return errno ? errno : EIO;
+    return 0;
 }
 
 /* One field at *at; returns 0 if it is not there as it should be. */
@@ -164,19 +163,13 @@ static int parse(const char *bytes, size_t len, struct dray_job *job)
 
 int record_read(char *block, int root, const char *path, struct dray_job *job)
 {
-    size_t len = 0;
-    ssize_t n = 1;
-    int error = 0;
     *job = (struct dray_job){.size = sizeof(*job)};
-    int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    FILE *file = open_file(root, path, O_RDONLY, "r");
+    if (!file)
         return errno;
-    while (!error && n != 0 && len < RECORD_MAX - 1) {
-        n = read(fd, block + len, RECORD_MAX - 1 - len);
-        error = n < 0 && errno != EINTR ? errno : 0;
-        len += n > 0 ? (size_t)n : 0;
-    }
-    close(fd);
+    size_t len = fread(block, 1, RECORD_MAX - 1, file);
+    int error = ferror(file) ? EIO : 0;
+    fclose(file);
     block[len] = 0;
     return error ? error : parse(block, len, job);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: CC0-1.0 */
-/* What the two halves of the driver share: the open spool, its lock, and how a job changes. */
+/* What the parts of the driver share: the open spool, its lock, and how a job changes. */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
 
@@ -40,11 +40,16 @@ int32_t spool_change(struct spool *spool, struct dray_call *call, const struct p
 int spool_last_ready(struct spool *spool, const char *queue, int64_t *last);
 
 int64_t spool_later(int64_t now, uint64_t ms);
+int spool_same(struct dray_str a, struct dray_str b);
+
+/* The operations: push.c, lease.c, list.c. */
+int32_t spool_push(void *self, struct dray_call *call, struct dray_push *group);
 
 int32_t spool_reserve(void *self, struct dray_call *call, const struct dray_reserve *want);
 int32_t spool_settle(void *self, struct dray_call *call, const struct dray_lease *const *leases,
     int32_t *answers, uint32_t n);
 int32_t spool_extend(void *self, struct dray_call *call, const struct dray_lease *const *leases,
     int32_t *answers, uint32_t n);
+int32_t spool_list(void *self, struct dray_call *call, struct dray_filter *filter);
 
 #endif
