@@ -57,6 +57,19 @@ def exports(module):
     return [line.split()[-1] for line in lines]
 
 
+def follow_guide(shelf, pkg_config):
+    """What docs/drivers.md says to type for building and installing without make."""
+    with open(os.path.join(SOURCE, "docs", "drivers.md"), encoding="utf-8") as file:
+        _, _, rest = file.read().partition("Without CMake:\n\n")
+    block, _, _ = rest.partition("\n\n")
+    lines = [line.strip() for line in block.replace("\\\n", " ").splitlines()]
+    check(len(lines) == 2 and lines[0].startswith("cc "), f"the guide's commands: {lines}")
+    os.remove(os.path.join(shelf, "shelf.so"))
+    for line in lines:
+        run(["bash", "-ec", f"eval {line}"], shelf, **pkg_config)
+    check(exports(os.path.join(shelf, "shelf.so")) == ["dray_driver_entry"], "shelf.so exports more")
+
+
 def main(folder):
     installed, prefix = os.path.join(folder, "first"), os.path.join(folder, "then here")
     # With this umask others could write to the folders, and drivers there would be refused.
@@ -116,6 +129,7 @@ def main(folder):
     check(run(["make", "-s", "check"], shelf, **pkg_config) == "ok\n", "make check in shelf")
     run(["make", "-s", "install"], shelf, **pkg_config)
     check("keeps jobs in a list" in run([dray, "drivers", "shelf"], folder), "shelf is installed")
+    follow_guide(shelf, pkg_config)
     run(["cmake", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}"], shelf)
     run(["cmake", "--build", "build"], shelf)
     run(["ctest", "--test-dir", "build"], shelf)
