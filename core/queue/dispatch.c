@@ -101,6 +101,9 @@ static int take_job(const struct drafts *d, const struct dray_new_job *new, stru
     int code;
     if (!new->type)
         return draft_refuse(d, DRAY_INVALID, "the job", "has no type");
+    if (new->flags & ~(uint32_t)DRAY_UNIQUE)
+        return draft_refuse(
+            d, DRAY_INVALID, "the job", "has flags that this version does not know");
     if ((code = take_id(d, new, out)) != DRAY_OK ||
         (code = draft_name(d, "the type", new->type, &out->job.type)) != DRAY_OK ||
         (code = take_payload(d, new, &out->job)) != DRAY_OK ||

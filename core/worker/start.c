@@ -73,6 +73,9 @@ static int take_options(
     w->until_empty = (o->flags & DRAY_WORK_UNTIL_EMPTY) != 0;
     w->callbacks = o->callbacks;
     w->can_extend = store_has(&w->dray->store->driver, "extend");
+    if (o->flags & ~(uint32_t)(DRAY_WORK_UNTIL_EMPTY | DRAY_WORK_NO_DELAY))
+        return error_set(
+            error, DRAY_INVALID, 0, "the worker was given flags that this version does not know");
     if (w->concurrency == 0 || w->concurrency > CONCURRENCY_MAX)
         return error_set(error, DRAY_INVALID, 0, "a concurrency of %u; it is from 1 to %u",
             w->concurrency, CONCURRENCY_MAX);

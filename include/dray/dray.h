@@ -83,7 +83,8 @@ struct dray_options {
 /*
  * Reads the configuration, loads the driver, opens its store and loads the configured handlers.
  * On success *out is an instance for dray_close. Errors: DRAY_CONFIG, DRAY_NOTFOUND (file, driver,
- * module), DRAY_DENIED, DRAY_UNREACHABLE, DRAY_IO, DRAY_CORRUPT, DRAY_UNSUPPORTED, DRAY_NOMEM.
+ * module), DRAY_DENIED, DRAY_UNREACHABLE, DRAY_IO, DRAY_CORRUPT, DRAY_UNSUPPORTED, DRAY_INVALID
+ * (unknown flags), DRAY_NOMEM.
  */
 DRAY_API int dray_open(
     struct dray **out, const struct dray_options *options, struct dray_error *error);

@@ -121,6 +121,7 @@ static void test_wrong_arguments_are_refused(void **state)
     refused(DRAY_LIMIT, "time", "t", NULL, &(struct dray_new_job){.at_ms = INT64_MAX});
     refused(DRAY_INVALID, "priority", "t", NULL, &(struct dray_new_job){.priority = 11});
     refused(DRAY_INVALID, "priority", "t", NULL, &(struct dray_new_job){.priority = -1});
+    refused(DRAY_INVALID, "flags", "t", NULL, &(struct dray_new_job){.flags = 1u << 31});
     assert_int_equal(dray_dispatch(NULL, "t", NULL, NULL, NULL, &rig_error), DRAY_INVALID);
 }
 

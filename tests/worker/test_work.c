@@ -151,7 +151,17 @@ static void test_the_configured_pause(void **state)
 static void test_wrong_options_are_refused(void **state)
 {
     static const char *const bad[] = {"a b"};
+    struct dray *other = NULL;
     (void)state;
+    /* A wish that a newer version knows must not be dropped. */
+    assert_int_equal(dray_open(&other,
+                         &(struct dray_options){.driver = "memory", .flags = 1u << 31}, &rig_error),
+        DRAY_INVALID);
+    assert_non_null(strstr(rig_error.text, "flags"));
+    assert_int_equal(
+        dray_worker_start(rig, &(struct dray_worker_options){.flags = 1u << 31}, &rig_error),
+        DRAY_INVALID);
+    assert_non_null(strstr(rig_error.text, "flags"));
     assert_int_equal(
         dray_worker_start(rig, &(struct dray_worker_options){.concurrency = 100000}, &rig_error),
         DRAY_INVALID);
