@@ -114,10 +114,11 @@ static void answer_all(struct fake *fake, struct client *client)
            (len = read_request(client->data + used, client->len - used, word)) > 0) {
         pthread_mutex_lock(&fake->lock);
         struct fake_answer answer = choose(fake, word);
+        int sent = send_all(client->fd, answer.bytes, answer.len);
         pthread_mutex_unlock(&fake->lock);
         used += len;
         client->silent = answer.then == FAKE_SILENT;
-        if (!send_all(client->fd, answer.bytes, answer.len) || answer.then == FAKE_END)
+        if (!sent || answer.then == FAKE_END)
             hang_up(client);
     }
     if (client->len > used)
@@ -229,8 +230,14 @@ void fake_stop(struct fake *fake)
 
 void fake_set(struct fake *fake, const struct fake_answer *answer)
 {
+    if (answer->len > FAKE_BYTES)
+        abort();
     pthread_mutex_lock(&fake->lock);
     fake->answer = *answer;
+    if (answer->bytes) {
+        memcpy(fake->bytes, answer->bytes, answer->len);
+        fake->answer.bytes = fake->bytes;
+    }
     fake->given = 0;
     pthread_mutex_unlock(&fake->lock);
 }

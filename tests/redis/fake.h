@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define FAKE_BYTES 4096
+
 enum fake_then {
     FAKE_GO_ON = 0, /* answers what comes next as before */
     FAKE_SILENT = 1,
@@ -34,7 +36,8 @@ struct fake {
     pthread_mutex_t lock; /* of all below */
     int stop;
     struct fake_answer answer;
-    unsigned given; /* how often `answer` was given */
+    char bytes[FAKE_BYTES]; /* of `answer` */
+    unsigned given;         /* how often `answer` was given */
     unsigned connections;
 };
 
@@ -42,7 +45,7 @@ struct fake {
 int fake_start(struct fake *fake);
 void fake_stop(struct fake *fake);
 
-/* From now on. The bytes are borrowed until the next call. */
+/* From now on. The bytes, at most FAKE_BYTES, are copied. */
 void fake_set(struct fake *fake, const struct fake_answer *answer);
 unsigned fake_given(struct fake *fake);
 unsigned fake_connections(struct fake *fake);
