@@ -3,7 +3,6 @@
 #include "worker/worker.h"
 
 #include "host/error.h"
-#include "host/fork.h"
 #include "text/name.h"
 #include "worker/events.h"
 #include "worker/start.h"
@@ -11,43 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
-
-static _Thread_local const struct dray *works_for;
-
-const struct dray *worker_enter(const struct dray *dray)
-{
-    const struct dray *before = works_for;
-    works_for = dray;
-    return before;
-}
-
-void worker_leave(const struct dray *before)
-{
-    works_for = before;
-}
-
-#define CHILD_ENDS                                                                                 \
-    "dray: a handler or callback has forked and returned in the child, which ends here; end it "   \
-    "by "                                                                                          \
-    "_exit() or become another program\n"
-
-void worker_end_child(const struct dray *dray)
-{
-    if (dray->generation == fork_generation())
-        return;
-    ssize_t n = write(STDERR_FILENO, CHILD_ENDS, sizeof(CHILD_ENDS) - 1); /* not the parent's log */
-    (void)n;
-    _exit(EX_SOFTWARE);
-}
-
-/* On sync there is no worker, but a handler all the same. */
-static int inside(const struct dray *dray)
-{
-    const struct dray_attempt *a = attempt_current();
-    return works_for == dray || (a && a->dray == dray);
-}
 
 void worker_wake(struct worker *w)
 {
@@ -185,17 +148,6 @@ static void join_executors(struct worker *w)
     }
 }
 
-static void refuse_calls(struct worker *w)
-{
-    for (struct inline_call *call = w->calls; call; call = w->calls) {
-        w->calls = call->next;
-        call->refused = 1;
-        pthread_cond_signal(&call->finished);
-        call->done = 1;
-    }
-    w->last_call = &w->calls;
-}
-
 /* Waits for the end of a worker that is stopping or will stop by itself, and takes it down. The
    lock is held, and given up on return. */
 static int finish(struct worker *w, struct dray_work_report *report, struct dray_error *error)
@@ -204,7 +156,7 @@ static int finish(struct worker *w, struct dray_work_report *report, struct dray
     w->joining = 1;
     wait_for_keeper(w);
     wait_for_executors(w);
-    refuse_calls(w);
+    calls_refuse(w);
     uint32_t orphans = let_go(w);
     w->report.running = orphans;
     if (report)
@@ -249,7 +201,7 @@ static int end_worker(
         return code;
     if (report)
         memset(report, 0, sizeof(*report));
-    if (inside(dray))
+    if (worker_is_inside(dray))
         return error_set(error, DRAY_INVALID, 0,
             "a handler or callback cannot wait for its own worker; use dray_worker_request_stop");
     pthread_mutex_lock(&dray->lock);
@@ -346,46 +298,6 @@ int dray_work_one(struct dray *dray, const struct dray_worker_options *options,
     if (code == DRAY_OK && report->processed == 0 && report->dead == 0)
         return away ? error_copy(error, &last) : error_set(error, DRAY_EMPTY, 0, "no job is ready");
     return code;
-}
-
-/* ---- inline calls ---- */
-
-int dray_run_inline(
-    struct dray *dray, int (*fn)(void *arg), void *arg, int *result, struct dray_error *error)
-{
-    int code = instance_check(dray, error);
-    if (code != DRAY_OK)
-        return code;
-    if (!fn)
-        return error_set(error, DRAY_INVALID, 0, "no function was given");
-    int value = 0;
-    if (inside(dray) || dray->info.runs_inline) {
-        value = fn(arg);
-    } else {
-        struct inline_call call = {.fn = fn, .arg = arg};
-        pthread_mutex_lock(&dray->lock);
-        struct worker *w = dray->worker;
-        if (!w || atomic_load(&w->stopping)) {
-            pthread_mutex_unlock(&dray->lock);
-            return error_set(error, DRAY_INVALID, 0,
-                "no worker runs in the background; start one with dray_worker_start");
-        }
-        pthread_cond_init(&call.finished, NULL);
-        *w->last_call = &call;
-        w->last_call = &call.next;
-        atomic_fetch_add(&w->pushes, 1);
-        worker_wake(w);
-        while (!call.done)
-            pthread_cond_wait(&call.finished, &dray->lock);
-        pthread_mutex_unlock(&dray->lock);
-        pthread_cond_destroy(&call.finished);
-        if (call.refused)
-            return error_set(error, DRAY_CLOSED, 0, "the worker ended before it ran the function");
-        value = call.result;
-    }
-    if (result)
-        *result = value;
-    return DRAY_OK;
 }
 
 /* ---- a glance ---- */

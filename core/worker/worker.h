@@ -167,16 +167,6 @@ struct worker {
 
 /* ---- worker.c ---- */
 
-/* Between the two this thread works for the instance: it runs handlers, callbacks and functions of
-   its worker, which must not wait for that worker. enter returns what leave is to be given. */
-const struct dray *worker_enter(const struct dray *dray);
-void worker_leave(const struct dray *before);
-
-/* After each call of the program's code on a worker's thread: ends this process if that code has
-   forked and returned in the child. The store and the locks are the parent's (W7), and nobody waits
-   for this thread here. */
-void worker_end_child(const struct dray *dray);
-
 /* Wakes an executor if one sleeps and nobody is coming already. */
 void worker_wake(struct worker *worker);
 
@@ -192,6 +182,24 @@ void worker_begin_stop(struct worker *worker);
 
 /* The same, with the error that made it necessary. */
 void worker_fail(struct worker *worker, const struct dray_error *error);
+
+/* ---- calls.c ---- */
+
+/* Between the two this thread works for the instance: it runs handlers, callbacks and functions of
+   its worker, which must not wait for that worker. enter returns what leave is to be given. */
+const struct dray *worker_enter(const struct dray *dray);
+void worker_leave(const struct dray *before);
+
+/* After each call of the program's code on a worker's thread: ends this process if that code has
+   forked and returned in the child. The store and the locks are the parent's (W7), and nobody waits
+   for this thread here. */
+void worker_end_child(const struct dray *dray);
+
+/* Does this thread run a handler, callback or function of the instance? */
+int worker_is_inside(const struct dray *dray);
+
+/* Answers the functions that no executor has taken before the end. */
+void calls_refuse(struct worker *worker);
 
 /* ---- look.c: what a turn asks and what it brings ---- */
 
