@@ -44,15 +44,41 @@ endforeach()
 
 # cpack -G DEB, in a build folder with -DCMAKE_INSTALL_PREFIX=/usr: one Debian package of it all.
 set(CPACK_PACKAGE_NAME dray)
-set(CPACK_PACKAGE_CONTACT "The Dray developers <dray@example.org>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "Dray keeps jobs - a type and a JSON payload - until a worker has run them,
+tries again what fails, and keeps what gave up where a person can look at it.
+Where jobs are kept is one line of configuration: memory, a file, SQLite,
+Redis, or a driver of one's own.
+.
+This package has the library, its headers, the drivers and the command.")
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS ${CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY "=")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${DRAY_LIB_DIR})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_source}/triggers)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_PRE_BUILD_SCRIPTS ${package_source}/debian.cmake)
+set(CPACK_DRAY_SOURCE ${PROJECT_SOURCE_DIR})
+
+# Who answers for the package: as Debian's own tools ask, else whoever the source is from.
+set(DRAY_MAINTAINER "" CACHE STRING "NAME <ADDRESS> for the Debian package")
+if(DRAY_MAINTAINER)
+  set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${DRAY_MAINTAINER}")
+elseif(NOT "$ENV{DEBEMAIL}" STREQUAL "")
+  set(CPACK_DEBIAN_PACKAGE_MAINTAINER "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+else()
+  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 "--format=%an <%ae>"
+    OUTPUT_VARIABLE CPACK_DEBIAN_PACKAGE_MAINTAINER OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(CPACK_DEBIAN_PACKAGE_MAINTAINER STREQUAL "")
+  set(CPACK_DEBIAN_PACKAGE_MAINTAINER "DRAY_MAINTAINER is unset <unknown@localhost>")
+endif()
+set(CPACK_PACKAGE_CONTACT "${CPACK_DEBIAN_PACKAGE_MAINTAINER}")
 include(CPack)

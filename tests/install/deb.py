@@ -2,7 +2,9 @@
 """deb.py CPACK PREFIX: the Debian package names what it needs, holds everything in folders that only
 root may write to, and works as it lies there."""
 import glob
+import gzip
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -13,7 +15,8 @@ BUILD = os.environ["DRAY_BUILD"]
 CPACK, PREFIX = sys.argv[1:]
 NEEDED = ["libc6", "libjansson4", "libltdl7", "libmd0", "libyaml-0-2"]
 FILES = """bin/dray {lib}/libdray.so {lib}/dray/memory.so {lib}/dray/dray-runner include/dray/dray.h
-    {lib}/pkgconfig/dray.pc {lib}/cmake/dray/drayConfig.cmake share/man/man1/dray.1""".split()
+    {lib}/pkgconfig/dray.pc {lib}/cmake/dray/drayConfig.cmake share/man/man1/dray.1.gz
+    share/doc/dray/copyright share/doc/dray/changelog.gz share/doc/dray/changelog.Debian.gz""".split()
 
 
 def check(condition, text):
@@ -36,6 +39,12 @@ def main(folder):
     depends = run("dpkg-deb", "-f", package, "Depends", folder=folder)
     for name in NEEDED:
         check(f"{name} " in depends.replace(",", " ").replace("\n", " "), f"{name} in {depends}")
+    maintainer = run("dpkg-deb", "-f", package, "Maintainer", folder=folder).strip()
+    check(re.fullmatch(r"[^<>]+ <[^<>@ ]+@[^<>@ ]+>", maintainer), f"the maintainer: {maintainer}")
+    check("example.org" not in maintainer, "nobody is at example.org")
+    description = run("dpkg-deb", "-f", package, "Description", folder=folder).splitlines()
+    check(len(description) > 3 and description[0] not in (line.strip() for line in description[1:]),
+          f"the description: {description}")
     control = run("dpkg-deb", "-I", package, "triggers", folder=folder)
     check("ldconfig" in control, "the linker's cache is not renewed")
 
@@ -46,6 +55,8 @@ def main(folder):
     lib = os.path.relpath(os.path.dirname(library), prefix)
     for file in FILES:
         check(os.path.exists(f"{prefix}/{file.format(lib=lib)}"), f"{file} is missing")
+    with gzip.open(f"{prefix}/share/doc/dray/changelog.Debian.gz", "rt", encoding="utf-8") as file:
+        check(file.read().startswith("dray ("), "the changelog is not one of Debian's")
     for path, _, files in os.walk(root):
         for name in [path, *(os.path.join(path, file) for file in files)]:
             check(os.path.islink(name) or not os.stat(name).st_mode & (stat.S_IWGRP | stat.S_IWOTH),
