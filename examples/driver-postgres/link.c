@@ -281,7 +281,7 @@ static int32_t greet(struct store *store, struct dray_call *call)
         "SET search_path = %s, pg_temp; SET idle_in_transaction_session_timeout = '10s'; "
         "SET plan_cache_mode = force_generic_plan%s",
         store->schema_sql,
-        store->durability == DRAY_DURABILITY_PROCESS ? "; SET synchronous_commit = off" : "");
+        store->wish == DRAY_DURABILITY_PROCESS ? "; SET synchronous_commit = off" : "");
     int32_t code = link_say(store, call, text, NULL);
     if (code == DRAY_OK)
         code = end_the_lost(store, call);

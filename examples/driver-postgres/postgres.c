@@ -64,7 +64,7 @@ static int32_t postgres_open(void *self, struct dray_call *call, const struct dr
     store->dedupe_ms = host->number(host, "dedupe_keep");
     store->host_clock = host->number(host, "clock") == 1;
     store->ahead_ms = host->wall_ms(host) - host->mono_ms(host);
-    store->durability = call->durability;
+    store->wish = call->durability;
     snprintf(store->link.where, sizeof(store->link.where), "postgres");
     int32_t code = read_schema(store, call);
     if (code == DRAY_OK)

@@ -80,7 +80,7 @@ static int32_t look_at_server(struct store *store, struct dray_call *call)
         code = host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: the database has the encoding %s; create one with ENCODING 'UTF8'",
             store->link.where, PQgetvalue(rows, 0, 3));
-    if (code == DRAY_OK && durability_of(rows) < store->durability)
+    if (code == DRAY_OK && durability_of(rows) < store->wish)
         code = host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: fsync is %s, synchronous_commit %s, synchronous_standby_names '%s': too little "
             "for the durability asked for",

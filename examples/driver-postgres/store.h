@@ -25,7 +25,8 @@ struct store {
     int64_t dedupe_ms;    /* how long ids that have ended are remembered */
     int host_clock;       /* SQL is told the host's time: for tests */
     int64_t ahead_ms;     /* that clock, less the host's monotonic one */
-    uint32_t durability;  /* asked for, then in force */
+    uint32_t wish;        /* the durability asked for; 0: what there is */
+    uint32_t durability;  /* in force */
     struct link link;
     struct bell bell;
     struct args args;   /* of the statement under way */

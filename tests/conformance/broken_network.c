@@ -24,20 +24,16 @@ static struct {
     int32_t answer;
 } late;
 
-/* The answer to the question before. */
+/* The answer to the question before, kept in place of this one's. */
 static int32_t one_behind(int32_t code)
 {
-    int32_t before = late.answer;
-
-    if (BREAK != BREAK_LATE)
-        return code;
-    if (!late.behind) {
-        late.behind = code == DRAY_BUSY || code == DRAY_UNREACHABLE || code == DRAY_UNKNOWN;
-        late.answer = DRAY_OK;
-        return code;
+    if (BREAK == BREAK_LATE && late.behind) {
+        int32_t before = late.answer;
+        late.answer = code;
+        return before;
     }
-    late.answer = code;
-    return before;
+    late.behind = code == DRAY_BUSY || code == DRAY_UNREACHABLE || code == DRAY_UNKNOWN;
+    return code;
 }
 
 static int32_t certain(struct dray_call *call, int32_t code)
