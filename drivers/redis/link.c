@@ -37,12 +37,11 @@ int32_t link_init(struct store *store, struct dray_call *call)
 
     snprintf(place->host, sizeof(place->host), "%s", path ? path : host ? host : "127.0.0.1");
     place->port = path ? 0 : port ? (int)port : PORT;
-    if (sentinel_is_used(store))
-        sentinel_name(store);
-    else if (path)
+    if (path)
         snprintf(link->where, sizeof(link->where), "redis at %s", place->host);
     else
         snprintf(link->where, sizeof(link->where), "redis at %s:%d", place->host, place->port);
+    sentinel_init(store);
     if (store->host->number(store->host, "connection.tls"))
         return store->host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: TLS is not supported yet; use redis:// or unix://, through a tunnel where the "
@@ -181,7 +180,7 @@ static void put_off(struct store *store)
 static int32_t make(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
-    int by_name = sentinel_is_used(store);
+    int by_name = store->sentinel.n > 0;
     int32_t code = by_name ? sentinel_find(store, call) : DRAY_OK;
     if (code != DRAY_OK)
         return code;

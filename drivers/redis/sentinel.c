@@ -27,15 +27,19 @@ static int port_of(const char *text)
     return port > 0 && port <= 65535 ? (int)port : 0;
 }
 
-int sentinel_is_used(const struct store *store)
-{
-    return text_of(store, "connection.sentinels", 0) != NULL;
-}
-
-void sentinel_name(struct store *store)
+static void name_master(struct store *store)
 {
     snprintf(store->link.where, sizeof(store->link.where), "redis master %.100s",
         text_of(store, "connection.master", 0));
+}
+
+void sentinel_init(struct store *store)
+{
+    struct sentinel *sentinel = &store->sentinel;
+    while (text_of(store, "connection.sentinels", 2 * sentinel->n))
+        sentinel->n++;
+    if (sentinel->n)
+        name_master(store);
 }
 
 /* Nonzero for an error that a sentinel gives again and again. */
@@ -165,11 +169,12 @@ static int32_t ask(struct store *store, struct dray_call *call, uint32_t which)
 }
 
 static int32_t give_up(
-    struct store *store, struct dray_call *call, uint32_t n, int32_t code, const char *reason)
+    struct store *store, struct dray_call *call, int32_t code, const char *reason)
 {
-    sentinel_name(store);
+    name_master(store);
     return store->host->fail(call, is_lasting(code) ? code : DRAY_UNREACHABLE, 0,
-        "%s: no sentinel of %u says where it is: %.350s", store->link.where, n, reason);
+        "%s: no sentinel of %u says where it is: %.350s", store->link.where, store->sentinel.n,
+        reason);
 }
 
 void sentinel_close(struct store *store)
@@ -184,10 +189,8 @@ int32_t sentinel_find(struct store *store, struct dray_call *call)
     struct link *link = &store->link;
     char reason[sizeof(call->error->text)] = "no time was left to ask";
     int32_t worst = DRAY_OK;
-    uint32_t n = 0, first = store->sentinel.first;
+    uint32_t n = store->sentinel.n, first = store->sentinel.first;
     sentinel_close(store);
-    while (text_of(store, "connection.sentinels", 2 * n))
-        n++;
     for (uint32_t i = 0; i < n && store_clock_ms() < link->deadline_ms; i++) {
         int64_t deadline = link_hurry(store, ASK_MS);
         int32_t code = ask(store, call, (first + i) % n);
@@ -203,14 +206,14 @@ int32_t sentinel_find(struct store *store, struct dray_call *call)
             snprintf(reason, sizeof(reason), "%s", call->error->text);
         }
     }
-    return give_up(store, call, n, worst, reason);
+    return give_up(store, call, worst, reason);
 }
 
 int sentinel_moved(struct store *store, struct dray_call *call)
 {
     struct sentinel *sentinel = &store->sentinel;
     struct link *link = &store->link;
-    if (!sentinel_is_used(store) || (sentinel->context && !wait_is_dead(sentinel->context)) ||
+    if (!sentinel->n || (sentinel->context && !wait_is_dead(sentinel->context)) ||
         store_clock_ms() < sentinel->retry_ms)
         return 0;
     struct place before = link->place;

@@ -17,6 +17,7 @@
 struct store;
 
 struct sentinel {
+    uint32_t n;            /* how many there are; 0: the connection has an address */
     redisContext *context; /* subscribed to switches, at the one that knew the master; or NULL */
     struct answer_bounds bounds;
     uint32_t first;    /* which one is asked first: the same */
@@ -24,11 +25,9 @@ struct sentinel {
     int64_t retry_ms;  /* not to ask before */
 };
 
-/* Nonzero if the connection names sentinels. */
-int sentinel_is_used(const struct store *store);
-
-/* Calls the server by the name of its master in messages, until it has been found. */
-void sentinel_name(struct store *store);
+/* Reads whether the connection names sentinels; if so, messages name the master until it is found.
+ */
+void sentinel_init(struct store *store);
 
 /*
  * Asks where the master is and puts that into store->link.place. DRAY_UNREACHABLE if no sentinel

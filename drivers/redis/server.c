@@ -3,7 +3,6 @@
 
 #include "redis/answer.h"
 #include "redis/script.h"
-#include "redis/sentinel.h"
 #include "redis/store.h"
 
 #include <inttypes.h>
@@ -83,7 +82,7 @@ static int32_t judge_info(struct store *store, struct dray_call *call, const red
             "%s: runs as a cluster, which is not supported yet; name a single server, or sentinels",
             where);
     if (!is(info(reply, "role"), "master"))
-        return sentinel_is_used(store)
+        return store->sentinel.n
                    ? host->fail(call, DRAY_UNREACHABLE, 0,
                          "%s: is a replica; the sentinels are asked again", where)
                    : host->fail(call, DRAY_UNSUPPORTED, 0,
