@@ -122,12 +122,13 @@ static int32_t step(
 {
     redisReply *reply = NULL;
     int32_t code = link_say(store, call, context, words, &reply);
-    if (code == DRAY_OK && reply->type == REDIS_REPLY_ERROR)
+    if (code != DRAY_OK)
+        return code;
+    if (reply && reply->type == REDIS_REPLY_ERROR)
         code = answer_error(store, call, reply, words[0]);
-    else if (code == DRAY_OK && reply->type != REDIS_REPLY_STATUS)
+    else if (!reply || reply->type != REDIS_REPLY_STATUS)
         code = answer_strange(store, call, 1);
-    if (reply)
-        freeReplyObject(reply);
+    freeReplyObject(reply);
     return code;
 }
 
