@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* list, and the check that reads everything. */
 #include "redis/answer.h"
+#include "redis/cross.h"
 #include "redis/people.h"
 #include "redis/record.h"
 #include "redis/script.h"
@@ -228,6 +229,21 @@ static void check_job(void *user, const struct dray_job *job)
         checking->call->note(checking->call, line);
 }
 
+/* Sets and lists against records, in all queues. */
+static int32_t check_places(struct store *store, struct dray_call *call, struct dray_tend *tend)
+{
+    redisReply *names = NULL;
+    int32_t code = people_queues(store, call, &names);
+    for (size_t i = 0; code == DRAY_OK && i < names->elements; i++) {
+        struct dray_str queue;
+        if (answer_str(names, i, &queue) && queue.len > 0 && queue.len <= DRAY_NAME_MAX)
+            code = cross_queue(store, call, tend, queue);
+    }
+    if (names)
+        freeReplyObject(names);
+    return code;
+}
+
 int32_t people_tend(void *self, struct dray_call *call, struct dray_tend *tend)
 {
     struct store *store = self;
@@ -251,5 +267,5 @@ int32_t people_tend(void *self, struct dray_call *call, struct dray_tend *tend)
             freeReplyObject(reply);
     }
     listing_end(listing);
-    return code;
+    return code == DRAY_OK ? check_places(store, call, tend) : code;
 }

@@ -121,7 +121,10 @@ def views():
     put("list-long-id", LIST, 0, listed(LONG, content(), ""))
     put("list-names", LIST, 0, array(bulk(LONG), number(5), bulk("")),
         array(bulk("ids"), bulk("0"), array(bulk(LONG), number(1), bulk(""))))
-    put("check", CHECK, 0, listed("a", "theirs", ""))
+    put("check", CHECK, 0, listed("a", "theirs", ""), bulks("q"),
+        array(bulk("cross"), number(1), bulk("77"), bulk("leases"), bulks("a", LONG), number(0)),
+        array(bulk("cross"), number(18), bulk("0"), bulk(""), bulks("b"), number(0)),
+        array(bulk("cross"), number(0), bulk("0"), bulk(""), array(), number(3)))
     put("stats", STATS, 0, bulks("q", "r"), array(
         bulk("stats"),
         array(number(1), array(*map(number, range(7))), bulk("host:1"), number(20), number(NOW),

@@ -2,7 +2,7 @@
 /*
  * Somebody else's key in the place of each of ours, under each act of the driver: a clear error or
  * none at all, and with the key put right the queue is as it was or as it should be; nothing lies
- * halfway. And records of somebody else's in our keys.
+ * halfway. Records of somebody else's in our keys; and jobs of ours that are in the wrong one.
  */
 #include "dray/tend.h"
 #include "redis/scene.h"
@@ -63,6 +63,26 @@ static void dig_out(const char *key)
     say("RENAME {dray:q}:aside %s", key);
 }
 
+static void keep_note(struct dray_call *call, const char *line)
+{
+    (void)call;
+    size_t len = strlen(seen);
+    snprintf(seen + len, sizeof(seen) - len, "%s\n", line);
+}
+
+/* What the check finds; its notes go into `seen`. */
+static uint64_t damaged(void)
+{
+    struct rig *rig = &scene.rig;
+    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
+    struct dray_call *call = rig_call(rig);
+    call->note = keep_note;
+    seen[0] = 0;
+    if (rig->driver->tend(rig->self, call, &tend) != DRAY_OK)
+        fail_msg("%s: %s", what, rig->error.text);
+    return tend.damaged;
+}
+
 static void measure(const struct act *act)
 {
     scene_reset(&scene, act);
@@ -70,6 +90,8 @@ static void measure(const struct act *act)
     if (scene_run(&scene, act, 0) != DRAY_OK)
         fail_msg("%s: %s", act->name, scene.rig.error.text);
     scene_look(&scene, after);
+    if (damaged())
+        fail_msg("%s: leaves behind: %s", act->name, seen);
 }
 
 /* Put right, all goes on. */
@@ -233,14 +255,6 @@ static int32_t change_ghost(uint32_t verb)
     return code == DRAY_OK ? answer : code;
 }
 
-static uint64_t damaged(void)
-{
-    struct rig *rig = &scene.rig;
-    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
-    assert_int_equal(rig->driver->tend(rig->self, rig_call(rig), &tend), DRAY_OK);
-    return tend.damaged;
-}
-
 static void test_ghosts(void **state)
 {
     static const char *const contents[] = {
@@ -257,10 +271,47 @@ static void test_ghosts(void **state)
             assert_int_equal(change_ghost(DRAY_CHANGE_CANCEL), DRAY_CONFLICT);
             assert_int_equal(change_ghost(DRAY_CHANGE_KICK), DRAY_CONFLICT);
         }
-        assert_int_equal(damaged(), 1);
+        assert_true(damaged() > 0);
         assert_int_equal(change_ghost(DRAY_CHANGE_REMOVE), DRAY_OK);
         assert_int_equal(damaged(), 0);
         assert_int_equal(rig_push(&scene.rig, "ghost", 0), DRAY_OK);
+    }
+    end();
+}
+
+/* ---- places ---- */
+
+/* A job that is not where its record says, or that is nowhere. */
+static void test_places(void **state)
+{
+    static const struct {
+        const char *begins, *command, *note;
+    } cases[] = {
+        {"reserve", "LREM {dray:q}:ready5 1 j0000", "1 ready jobs are in no list"},
+        {"reserve", "LPUSH {dray:q}:ready5 ghost", "job ghost: is in ready5"},
+        {"reserve", "ZADD {dray:q}:dead 1 ghost", "job ghost: is in dead"},
+        {"reserve", "ZADD {dray:q}:parked 1 j0001", "job j0001: is in parked"},
+        {"ack", "RPUSH {dray:q}:ready5 j0000", "job j0000: is in ready5"},
+        {"ack", "HDEL {dray:q}:jobs j0000", "job j0000: is where nobody"},
+        {"ack", "HDEL {dray:q}:state j0001", "job j0001: is in leases"},
+        {"ack", "ZREM {dray:q}:leases j0000", "job j0000: is where nobody"},
+        {"ack", "ZADD {dray:q}:delayed 1 j0001", "job j0001: is in delayed"},
+        {"kick", "ZREM {dray:q}:dead j0002", "job j0002: is where nobody"},
+    };
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(what, sizeof(what), "%s: %s", cases[i].begins, cases[i].command);
+        for (unsigned k = 0; k < scene_nacts; k++) {
+            if (strcmp(scene_acts[k].name, cases[i].begins) == 0)
+                scene_reset(&scene, &scene_acts[k]);
+        }
+        assert_int_equal(damaged(), 0);
+        redisReply *reply = redisCommand(scene.own, cases[i].command);
+        assert_true(reply && reply->integer > 0);
+        freeReplyObject(reply);
+        if (damaged() == 0 || !strstr(seen, cases[i].note))
+            fail_msg("%s: the check says %s", what, seen);
     }
     end();
 }
@@ -271,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_ghosts),
+        cmocka_unit_test(test_places),
     };
     if (!server_is_there()) {
         fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");

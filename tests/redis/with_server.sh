@@ -43,6 +43,11 @@ queue: {driver: redis}
 connections:
   default: {path: $socket, username: dray, password: secret}
 END
+# The kit checks no store.
+"$DRAY_BIN/dray" -c "$folder/queue.yaml" push t >/dev/null
+"$DRAY_BIN/dray" -c "$folder/queue.yaml" push t --delay 1h >/dev/null
+"$DRAY_BIN/dray" -c "$folder/queue.yaml" fsck >/dev/null
+
 program=$1
 shift
 "$program" "$folder/queue.yaml" -o 'prefix=dray-{unique}' -o clock=host "$@"

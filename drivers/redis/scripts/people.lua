@@ -243,6 +243,8 @@ return finish(function()
         return stats()
     elseif what == 'ids' then
         return ids_of(plan[3])
+    elseif what == 'cross' then
+        return cross(plan[3], plan[4])
     end
     return jobs_of(plan[3], plan[4], plan[5], plan[6])
 end)
