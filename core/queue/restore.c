@@ -186,7 +186,7 @@ int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n, 
     struct drafts d = {
         .dray = dray, .error = error, .n = n, .out = out, .now_ms = clock_wall_ms(dray->clock)};
     struct draft_room room;
-    struct dray_str queue;
+    struct dray_str queue = {NULL, 0};
     for (size_t i = 0; out && i < n; i++)
         out[i] = (struct dray_dispatched){.code = DRAY_OK};
     if ((code = draft_room_new(&d, &room)) == DRAY_OK)

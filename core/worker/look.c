@@ -273,15 +273,14 @@ static void take_one(struct worker *w, struct dray_attempt *a, int64_t before_ms
     a->lease.lease_ms = w->lease_ms;
     complete_limits(w, a);
     hold(w, a, before_ms);
-    if (w->found_one) {
+    int startable = a->payload && !atomic_load(&w->stopping) && !w->held_back;
+    if (w->found_one || (!a->marked && !startable)) {
         outcome_unstarted(w, a, FATE_RELEASED);
     } else if (a->marked) {
         a->fate = FATE_RELEASED; /* not started */
         attempt_decide_cancelled(a);
         outcome_add(w, a);
         found(w, 1);
-    } else if (!a->payload || atomic_load(&w->stopping) || w->held_back) {
-        outcome_unstarted(w, a, FATE_RELEASED);
     } else if (!a->handler) {
         warn_parked(w, a);
         outcome_unstarted(w, a, FATE_PARKED);
