@@ -58,6 +58,17 @@ void table_weigh(struct table *table, table_extra_fn extra)
     table->extra = extra;
 }
 
+uint64_t table_active(const struct table *table)
+{
+    uint64_t active = 0;
+
+    for (uint32_t i = 0; i < table->queues.count; i++) {
+        const struct queue *queue = (struct queue *)(void *)table->queues.list[i];
+        active += queue->counts[DRAY_STATE_ACTIVE];
+    }
+    return active;
+}
+
 void table_measure(const struct table *table, struct table_size *size)
 {
     *size = (struct table_size){.jobs = table->nrecords, .bytes = table->nbytes};

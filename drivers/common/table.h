@@ -42,6 +42,9 @@ struct table_size {
     uint64_t bytes;  /* of all texts */
 };
 
+/* Jobs that are handed out. Takes a moment for each queue. */
+uint64_t table_active(const struct table *table);
+
 /* How much there is. Takes a moment for each type of each queue. */
 void table_measure(const struct table *table, struct table_size *size);
 

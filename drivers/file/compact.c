@@ -67,6 +67,17 @@ static int32_t forgive(struct store *store, struct dray_call *call, int32_t code
     return DRAY_OK;
 }
 
+/* Written anew in the room that was kept behind the end. Should that fail, it is kept again. */
+static int32_t rescue(struct store *store, struct dray_call *call)
+{
+    if (!journal_give_reserve(store))
+        return DRAY_OK;
+    int32_t code = rewrite(store, call);
+    if (code != DRAY_OK)
+        journal_keep_reserve(store);
+    return forgive(store, call, code);
+}
+
 /* All of it now. What has been begun may hold much that lives no more: then not that. */
 static void at_once(struct store *store, struct dray_call *call, int64_t live)
 {
@@ -133,8 +144,8 @@ int32_t compact_begin_turn(struct store *store, struct dray_call *call)
 
     if (store->journal.damage.header)
         return forgive(store, call, rewrite(store, call));
-    if (is_rescue(store) && journal_give_reserve(store))
-        return forgive(store, call, rewrite(store, call));
+    if (is_rescue(store))
+        return rescue(store, call);
     if (rewrite_is_under_way(store) && rewrite_is_lost(store))
         rewrite_abandon(store);
     if (!rewrite_is_under_way(store)) {

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define RESERVE                                                                                    \
-    (256 * 1024) /* bytes for outcomes and leases on a full disk: some thousand of them */
+    (256 * 1024)  /* bytes for outcomes and leases on a full disk: some thousand of them */
+#define LEASE 512 /* bytes of a lease or renewal and what goes with it, more than they take */
 #define AHEAD (1024 * 1024) /* allocated at a time, at most */
 
 void journal_adopt(struct journal *journal, int fd, const struct stat *st)
@@ -142,19 +143,24 @@ static int find_room(struct store *store, int64_t need)
 
     if (journal->no_room || need <= journal->room)
         return 0;
-    journal->full = 0;
     int sys = allocate(journal, need + step_ahead(store));
+    journal->full = is_full(sys);
     if (is_full(sys))
         sys = allocate(journal, need);
     /* Old files are a luxury. */
     while (is_full(sys) && sys != EFBIG && backup_drop_oldest(store))
         sys = allocate(journal, need);
-    journal->full = is_full(sys);
-    if (journal->full)
+    if (is_full(sys))
         return sys;
     /* Where nothing can be allocated ahead, a full disk shows when it is written to. */
     journal->no_room = sys == EOPNOTSUPP || sys == ENOSYS || sys == EINVAL || sys == ENODEV;
     return 0;
+}
+
+/* The end of the room that outcomes need of what is handed out, and of `more` jobs. */
+static int64_t end_of_outcomes(const struct store *store, uint64_t more)
+{
+    return store->journal.end + (int64_t)(table_active(store->table) + more) * JOURNAL_OUTCOME;
 }
 
 int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t bytes)
@@ -162,7 +168,7 @@ int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t 
     if (bytes > INT64_MAX / 4)
         return store->host->fail(call, DRAY_LIMIT, 0, "%s: jobs of %llu bytes at once; split them",
             store->path, (unsigned long long)bytes);
-    int sys = find_room(store, store->journal.end + (int64_t)bytes + RESERVE);
+    int sys = find_room(store, end_of_outcomes(store, 0) + (int64_t)bytes + RESERVE);
     if (!sys)
         return DRAY_OK;
     return store->host->fail(call, DRAY_FULL, sys,
@@ -170,20 +176,43 @@ int32_t journal_make_room(struct store *store, struct dray_call *call, uint64_t 
         store->path, strerror(sys));
 }
 
-int32_t journal_check_room(struct store *store, struct dray_call *call)
+uint32_t journal_room_to_lease(struct store *store, struct dray_call *call, uint32_t max)
 {
-    int sys = find_room(store, store->journal.end + RESERVE / 2);
+    int sys = 0;
+
+    for (; max; max /= 2) {
+        sys = find_room(store, end_of_outcomes(store, max) + (int64_t)max * LEASE + RESERVE / 2);
+        if (!sys)
+            return max;
+    }
+    store->host->fail(call, DRAY_FULL, sys,
+        "%s: no room to hand out more jobs (%s), only outcomes are still written; make room",
+        store->path, strerror(sys));
+    return 0;
+}
+
+int32_t journal_room_to_extend(struct store *store, struct dray_call *call, uint32_t n)
+{
+    int sys = n ? find_room(store, end_of_outcomes(store, 0) + (int64_t)n * LEASE) : 0;
 
     if (!sys)
         return DRAY_OK;
     return store->host->fail(call, DRAY_FULL, sys,
-        "%s: no room to hand out more jobs (%s), only outcomes are still written; make room",
-        store->path, strerror(sys));
+        "%s: no room to renew leases (%s), only outcomes are still written; make room", store->path,
+        strerror(sys));
+}
+
+void journal_keep_reserve(struct store *store)
+{
+    find_room(store, end_of_outcomes(store, 0) + RESERVE);
 }
 
 int journal_fits_reserve(const struct store *store, int64_t bytes)
 {
-    return store->journal.full && bytes < RESERVE - RESERVE / 8;
+    int64_t room = store->journal.room - store->journal.end;
+
+    room = room > 0 ? room : RESERVE;
+    return store->journal.full && bytes < room - room / 8;
 }
 
 int journal_give_reserve(struct store *store)

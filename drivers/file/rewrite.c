@@ -273,6 +273,7 @@ static int32_t finish(struct store *store, struct dray_call *call)
         return give_up(store, call, errno);
     adopt(store, &st, &header);
     forget(store);
+    journal_keep_reserve(store);
     if (place_sync_folder(store) == 0)
         return DRAY_OK;
     sys = errno;

@@ -47,15 +47,17 @@ static int ensure_refs(struct store *store, uint32_t n)
 static int32_t reserve(struct store *store, struct dray_call *call, const struct dray_reserve *want)
 {
     struct held held = {*call, store};
+    struct dray_reserve fitting = *want;
 
     if (!ensure_refs(store, want->max))
         return store->host->fail(
             call, DRAY_NOMEM, 0, "no memory to lease up to %u jobs; try again", want->max);
     held.call.job = hold;
-    int32_t code = want->max ? journal_check_room(store, call) : DRAY_OK;
-    if (code != DRAY_OK)
-        return code;
-    code = table_reserve(store->table, &held.call, &store->now, want);
+    if (want->max)
+        fitting.max = journal_room_to_lease(store, call, want->max);
+    if (want->max && !fitting.max)
+        return DRAY_FULL;
+    int32_t code = table_reserve(store->table, &held.call, &store->now, &fitting);
     call->next_ms = held.call.next_ms;
     return code;
 }
@@ -143,8 +145,21 @@ int32_t turn_extend(void *self, struct dray_call *call, const struct dray_lease 
 
     if (code != DRAY_OK)
         return code;
-    table_extend(store->table, call, &store->now, leases, answers, n);
-    return session_end(store, call, DRAY_OK, 0);
+    code = journal_room_to_extend(store, call, n);
+    if (code == DRAY_OK)
+        table_extend(store->table, call, &store->now, leases, answers, n);
+    return session_end(store, call, code, 0);
+}
+
+static void extend(struct store *store, struct dray_call *call, struct dray_turn *turn)
+{
+    int32_t code = journal_room_to_extend(store, call, turn->nextend);
+
+    for (uint32_t i = 0; code != DRAY_OK && i < turn->nextend; i++)
+        turn->extend_answers[i] = code;
+    if (code == DRAY_OK)
+        table_extend(
+            store->table, call, &store->now, turn->extend, turn->extend_answers, turn->nextend);
 }
 
 int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
@@ -161,8 +176,7 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
         store->table, call, &store->now, turn->settle, turn->settle_answers, turn->nsettle);
     for (uint32_t i = 0; i < turn->npush; i++)
         push(store, call, turn->push[i], &bytes);
-    table_extend(
-        store->table, call, &store->now, turn->extend, turn->extend_answers, turn->nextend);
+    extend(store, call, turn);
     if (turn->reserve)
         turn->reserve_code = reserve(store, call, turn->reserve);
     code = session_end(store, call, DRAY_OK, turn->nsettle + turn->npush != 0);

@@ -326,11 +326,11 @@ static ssize_t disk_pwrite(int fd, const void *from, size_t len, off_t at)
     size_t more = (size_t)at + len > taken(file) ? (size_t)at + len - taken(file) : 0;
     if (limit && disk_used() + more > limit) {
         size_t room = limit > disk_used() ? (size_t)(limit - disk_used()) : 0;
-        if (!room && len == more) {
+        if (more - room >= len) {
             errno = ENOSPC;
             return -1;
         }
-        len = len - more + room;
+        len -= more - room;
     }
     disk_write_file(file, from, len, at);
     struct disk_change *change = add(DISK_WRITE, fds[fd - 100] - 1);
