@@ -426,15 +426,14 @@ enum {
     DRAY_OPTION_DURATION = 3, /* number gives milliseconds; min and max in milliseconds */
     DRAY_OPTION_SIZE = 4,     /* number gives bytes; min and max in bytes */
     DRAY_OPTION_BOOLEAN = 5,
-    DRAY_OPTION_CHOICE = 6, /* `choices`: "a|b|c" */
-    DRAY_OPTION_LIST = 7,   /* of strings */
-    DRAY_OPTION_MAP = 8,    /* of strings to strings */
-    DRAY_OPTION_PATH = 9,   /* made absolute against the configuration's folder */
-    DRAY_OPTION_CONNECTION =
-        10,                 /* names an entry of `connections`; its values are read as
-                               "connection.url", "connection.host", "connection.password" ...;
-                               "connection.sentinels" gives hosts and ports in turn */
-    DRAY_OPTION_SECRET = 11 /* a string that is never shown */
+    DRAY_OPTION_CHOICE = 6,      /* `choices`: "a|b|c" */
+    DRAY_OPTION_LIST = 7,        /* of strings */
+    DRAY_OPTION_MAP = 8,         /* of strings to strings */
+    DRAY_OPTION_PATH = 9,        /* made absolute against the configuration's folder */
+    DRAY_OPTION_CONNECTION = 10, /* names an entry of `connections`; its values are read as
+                                    "connection.url", "connection.host", "connection.password" ...;
+                                    "connection.sentinels" gives hosts and ports in turn */
+    DRAY_OPTION_SECRET = 11      /* a string that is never shown */
 };
 
 enum {
