@@ -183,6 +183,9 @@ int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n, 
     int code = check_instance(dray, jobs, n, error);
     if (code != DRAY_OK || n == 0)
         return code;
+    if (flags & ~(uint32_t)DRAY_RESTORE_CHECK)
+        return error_set(
+            error, DRAY_INVALID, 0, "dray_restore has flags that this version does not know");
     struct drafts d = {
         .dray = dray, .error = error, .n = n, .out = out, .now_ms = clock_wall_ms(dray->clock)};
     struct draft_room room;

@@ -161,6 +161,7 @@ static void test_check_stores_nothing(void **state)
     struct dray_job_info job = ready_job("one");
     assert_ok(dray_restore(rig, &job, 1, DRAY_RESTORE_CHECK, NULL, &rig_error));
     assert_string_equal(rig_state("one"), "gone");
+    assert_int_equal(dray_restore(rig, &job, 1, 2, NULL, &rig_error), DRAY_INVALID);
     assert_ok(dray_restore(rig, NULL, 0, 0, NULL, &rig_error));
     assert_int_equal(dray_restore(rig, NULL, 1, 0, NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_restore(NULL, &job, 1, 0, NULL, &rig_error), DRAY_INVALID);
