@@ -21,7 +21,7 @@
 
 #define NAP_MS 5
 
-int64_t fleet_lag_ms;
+_Thread_local int64_t fleet_lag_ms;
 
 int64_t fleet_ms(void)
 {

@@ -46,10 +46,10 @@ void fleet_remove(struct fleet *fleet);
 int fleet_is_ready(const struct fleet *fleet, int master);
 
 int64_t fleet_ms(void);
-/* Between two looks at a condition. What the machine took beyond that is added to `fleet_lag_ms`.
- */
+/* Between two looks at a condition. What the machine took beyond that is added to fleet_lag_ms of
+   the thread. */
 void fleet_nap(void);
-extern int64_t fleet_lag_ms;
+extern _Thread_local int64_t fleet_lag_ms;
 
 /* Polls until `condition` holds; ends the test if it does not within half a minute. */
 #define WAIT_FOR(condition)                                                                        \
