@@ -101,7 +101,7 @@ redisContext *link_dial(struct store *store, struct dray_call *call, const struc
     }
     int sys = fresh->err == REDIS_ERR_IO ? errno : 0;
     if (!fresh->err)
-        sys = wait_connected(fresh, link->deadline_ms);
+        sys = wait_connected(fresh, sentinel_news(store), link->deadline_ms);
     /* So that a subscription hears when the other side has vanished without a word. */
     if (!fresh->err && !sys && place->port && redisEnableKeepAlive(fresh) != REDIS_OK)
         sys = errno;
@@ -260,7 +260,8 @@ static int32_t ask(struct store *store, struct dray_call *call, redisContext *co
     long long len = redisFormatCommandArgv(&data, request->n, request->words, request->lens);
     if (len < 0)
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
-    int result = wait_answer(context, data, (size_t)len, store->link.deadline_ms, reply);
+    int result = wait_answer(
+        context, data, (size_t)len, sentinel_news(store), store->link.deadline_ms, reply);
     redisFreeCommand(data);
     return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, request->reads);
 }
@@ -294,6 +295,6 @@ int32_t link_say(struct store *store, struct dray_call *call, redisContext *cont
 int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
     const char *data, size_t len, redisReply **reply)
 {
-    int result = wait_answer(context, data, len, store->link.deadline_ms, reply);
+    int result = wait_answer(context, data, len, -1, store->link.deadline_ms, reply);
     return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, 1);
 }

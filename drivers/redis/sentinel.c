@@ -177,6 +177,11 @@ static int32_t give_up(
         reason);
 }
 
+int sentinel_news(const struct store *store)
+{
+    return store->sentinel.context ? store->sentinel.context->fd : -1;
+}
+
 void sentinel_close(struct store *store)
 {
     if (store->sentinel.context)

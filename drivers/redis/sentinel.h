@@ -39,6 +39,9 @@ int32_t sentinel_find(struct store *store, struct dray_call *call);
    only if there may be news. */
 int sentinel_moved(struct store *store, struct dray_call *call);
 
+/* A descriptor that turns readable when there is news; -1: none. */
+int sentinel_news(const struct store *store);
+
 void sentinel_close(struct store *store);
 
 #endif

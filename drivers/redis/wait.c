@@ -7,30 +7,31 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* Nonzero once the descriptor is ready, 0 when time is up. */
-static int wait_for(int fd, short events, int64_t deadline_ms)
+enum { TIME_UP, READY, NEWS };
+
+static int wait_for(int fd, short events, int news, int64_t deadline_ms)
 {
     for (;;) {
         int64_t left = deadline_ms - store_clock_ms();
         if (left <= 0)
-            return 0;
-        struct pollfd one = {.fd = fd, .events = events};
-        int n = poll(&one, 1, left > 60000 ? 60000 : (int)left);
+            return TIME_UP;
+        struct pollfd both[] = {{.fd = fd, .events = events}, {.fd = news, .events = POLLIN}};
+        int n = poll(both, news < 0 ? 1 : 2, left > 60000 ? 60000 : (int)left);
         if (n > 0)
-            return 1;
+            return both[0].revents ? READY : NEWS;
         if (n < 0 && errno != EINTR)
-            return 1; /* let the read or write say what is wrong */
+            return READY; /* let the read or write say what is wrong */
     }
 }
 
 /* The server itself takes no longer values. */
 #define ANSWER_MAX ((size_t)512 * 1024 * 1024)
 
-int wait_connected(redisContext *context, int64_t deadline_ms)
+int wait_connected(redisContext *context, int news, int64_t deadline_ms)
 {
     int sys = 0;
     socklen_t size = sizeof(sys);
-    if (!wait_for(context->fd, POLLOUT, deadline_ms))
+    if (wait_for(context->fd, POLLOUT, news, deadline_ms) != READY)
         return ETIMEDOUT;
     if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &sys, &size) != 0)
         return errno;
@@ -38,7 +39,8 @@ int wait_connected(redisContext *context, int64_t deadline_ms)
 }
 
 /* Not hiredis's own writing: a peer that has gone would end the program by SIGPIPE. */
-static int send_all(const redisContext *context, const char *data, size_t len, int64_t deadline_ms)
+static int send_all(
+    const redisContext *context, const char *data, size_t len, int news, int64_t deadline_ms)
 {
     size_t sent = 0;
     while (sent < len) {
@@ -47,16 +49,16 @@ static int send_all(const redisContext *context, const char *data, size_t len, i
             sent += (size_t)n;
         else if (errno != EAGAIN && errno != EINTR)
             return sent ? WAIT_LOST : WAIT_UNSENT;
-        if (sent < len && !wait_for(context->fd, POLLOUT, deadline_ms))
+        if (sent < len && wait_for(context->fd, POLLOUT, news, deadline_ms) != READY)
             return sent ? WAIT_TIME : WAIT_UNSENT;
     }
     return WAIT_OK;
 }
 
-int wait_answer(
-    redisContext *context, const char *data, size_t len, int64_t deadline_ms, redisReply **reply)
+int wait_answer(redisContext *context, const char *data, size_t len, int news, int64_t deadline_ms,
+    redisReply **reply)
 {
-    int result = send_all(context, data, len, deadline_ms);
+    int result = send_all(context, data, len, news, deadline_ms);
     *reply = NULL;
     while (result == WAIT_OK) {
         void *got = NULL;
@@ -66,8 +68,9 @@ int wait_answer(
             *reply = got;
             return WAIT_OK;
         }
-        if (!wait_for(context->fd, POLLIN, deadline_ms))
-            return WAIT_TIME;
+        int end = wait_for(context->fd, POLLIN, news, deadline_ms);
+        if (end != READY)
+            return end == NEWS ? WAIT_LOST : WAIT_TIME;
         if (redisBufferRead(context) != REDIS_OK)
             return WAIT_LOST;
     }

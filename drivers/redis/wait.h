@@ -15,12 +15,15 @@ enum {
     WAIT_STRANGE = 4 /* what came is no answer */
 };
 
+/* Both give up as well when the descriptor `news` (-1: none) turns readable: the server may have
+   vanished without a word. */
+
 /* Waits until a connection that has been begun stands; 0, or an errno. */
-int wait_connected(redisContext *context, int64_t deadline_ms);
+int wait_connected(redisContext *context, int news, int64_t deadline_ms);
 
 /* Sends a request and waits for one answer. */
-int wait_answer(
-    redisContext *context, const char *data, size_t len, int64_t deadline_ms, redisReply **reply);
+int wait_answer(redisContext *context, const char *data, size_t len, int news, int64_t deadline_ms,
+    redisReply **reply);
 
 /* Nonzero if a connection on which nothing is expected has ended or says something. */
 int wait_is_dead(const redisContext *context);

@@ -30,8 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const uint8_t *left; /* of what it says */
 static size_t nleft, at_once;
 
-int wait_connected(redisContext *context, int64_t deadline_ms)
+int wait_connected(redisContext *context, int news, int64_t deadline_ms)
 {
+    (void)news;
     (void)context;
     (void)deadline_ms;
     return 0;
@@ -43,9 +44,10 @@ int wait_is_dead(const redisContext *context)
     return 0;
 }
 
-int wait_answer(
-    redisContext *context, const char *data, size_t len, int64_t deadline_ms, redisReply **reply)
+int wait_answer(redisContext *context, const char *data, size_t len, int news, int64_t deadline_ms,
+    redisReply **reply)
 {
+    (void)news;
     (void)data;
     (void)len;
     (void)deadline_ms;

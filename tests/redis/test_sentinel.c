@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,20 +63,28 @@ static void test_failover(void **state)
     node_restart(&fleet.servers[0]);
     make_replica(&fleet, 0);
 
-    /* The old master lives on, and would go on serving whoever does not hear of the new one. */
-    WAIT_FOR(node_says(&fleet.sentinels[0], "SENTINEL FAILOVER " FLEET_MASTER, "OK"));
+    /* It hangs, as if its machine had vanished: nothing ends the connections. */
+    kill(fleet.servers[1].pid, SIGSTOP);
     wait_for_master(&fleet.servers[0]);
     load_expect_work(&fleet.servers[0]);
+    load_run(LOAD_BUSY_MS);
+    kill(fleet.servers[1].pid, SIGCONT);
+    make_replica(&fleet, 1);
+
+    /* The old master lives on, and would go on serving whoever does not hear of the new one. */
+    WAIT_FOR(node_says(&fleet.sentinels[0], "SENTINEL FAILOVER " FLEET_MASTER, "OK"));
+    wait_for_master(&fleet.servers[1]);
+    load_expect_work(&fleet.servers[1]);
     int64_t since = fleet_ms();
     load_run(LOAD_BUSY_MS);
     load_stop(since);
     load_check_refusals();
 
     /* A worker that has nothing to do hears of it too. */
-    make_replica(&fleet, 1);
+    make_replica(&fleet, 0);
     WAIT_FOR(node_says(&fleet.sentinels[0], "SENTINEL FAILOVER " FLEET_MASTER, "OK"));
-    wait_for_master(&fleet.servers[1]);
-    load_expect_bell(&fleet.servers[1]);
+    wait_for_master(&fleet.servers[0]);
+    load_expect_bell(&fleet.servers[0]);
     load_end();
     print_message(
         "%d of %d accepted were lost with the masters\n", load_lost(since), load_pushed());
