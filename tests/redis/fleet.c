@@ -202,7 +202,7 @@ void fleet_start(struct fleet *fleet)
     snprintf(lines, sizeof(lines),
         "sentinel monitor " FLEET_MASTER " 127.0.0.1 %d 2\n"
         "sentinel down-after-milliseconds " FLEET_MASTER " 1000\n"
-        "sentinel failover-timeout " FLEET_MASTER " 5000\n",
+        "sentinel failover-timeout " FLEET_MASTER " 2500\n",
         fleet->servers[0].port);
     for (int i = 0; i < FLEET_SENTINELS; i++)
         node_start(&fleet->sentinels[i], 1, 0, lines);
