@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# postgres_contract.sh CONFORMANCE DRIVER: the contract, quickly, or with DRAY_LONG whole; on the
-# server that with_postgres.sh has started, a schema a store.
+# postgres_contract.sh CONFORMANCE DRIVER: contract.sh on the server that with_postgres.sh has
+# started, a schema a store.
 set -euo pipefail
 
 cat >"$PGFOLDER/queue.yaml" <<END
 queue: {driver: custom, custom: {module: "$2"}}
 connections: {default: {path: "$PGHOST", database: postgres, username: dray}}
 END
-quick=(--quick)
-[ -z "${DRAY_LONG:-}" ] || quick=()
-"$1" "$PGFOLDER/queue.yaml" -o 'schema={unique}' -o clock=host "${quick[@]}"
+"$(dirname "$0")/contract.sh" "$1" "$PGFOLDER/queue.yaml" -o 'schema={unique}' -o clock=host
