@@ -60,7 +60,7 @@ int32_t scene_run(struct scene *scene, const struct act *act, int again);
 int scene_answered(const struct scene *scene, const struct act *act, int again);
 
 /* All that lists and statistics show of the queue, but for times. */
-void scene_look(struct scene *scene, char *text);
+void scene_look(struct scene *scene, char *data);
 
 /* A call whose jobs and statistics become lines of `text`, and calls that use it. */
 struct dray_call *scene_looking(struct rig *rig, struct scene_text *text);

@@ -281,7 +281,8 @@ static void test_errors_when_connecting_again(void **state)
 #define RAW(text) text, sizeof(text) - 1
 #define TURN "*7\r\n$4\r\nturn\r\n"
 #define NO_JOBS ":0\r\n*0\r\n$0\r\n\r\n"
-#define ROW ":0\r\n$1\r\na\r\n$0\r\n\r\n$0\r\n\r\n"
+#define FIVE "*5\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n"
+#define ONE "*1\r\n$1\r\na\r\n"
 #define FOUR "*1\r\n*1\r\n*1\r\n*1\r\n"
 #define MANY "*2147483647\r\n*2147483647\r\n*2147483647\r\n*2147483647\r\n"
 
@@ -356,9 +357,12 @@ static const struct {
               "$0\r\n\r\n" NO_JOBS)},
     {RAW(TURN "$0\r\n\r\n*1\r\n*3\r\n$1\r\nO\r\n$1\r\nO\r\n:0\r\n$0\r\n\r\n" NO_JOBS)},
     /* of a reserve */
-    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*3\r\n:0\r\n$1\r\na\r\n$0\r\n\r\n"
-              "$0\r\n\r\n")},
-    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*20\r\n" ROW ROW ROW ROW ROW "$0\r\n\r\n")},
+    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*1\r\n*4\r\n:0\r\n" FIVE FIVE
+              "$1\r\na\r\n$0\r\n\r\n")},
+    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*1\r\n*4\r\n:0\r\n" ONE FIVE
+              "$1\r\na\r\n$0\r\n\r\n")},
+    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*1\r\n*4\r\n:0\r\n" ONE ONE FIVE "$0\r\n\r\n")},
+    {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*1\r\n*4\r\n:9\r\n" ONE ONE ONE "$0\r\n\r\n")},
     {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n$1\r\n0\r\n*0\r\n$0\r\n\r\n")},
     {RAW(TURN "$0\r\n\r\n*0\r\n$0\r\n\r\n:0\r\n*0\r\n:0\r\n")},
     {RAW("*2\r\n$8\r\nregister\r\n$1\r\n0\r\n")},
