@@ -28,13 +28,13 @@ static uint64_t at_most(uint64_t value, uint64_t most)
     return value < most ? value : most;
 }
 
-void record_pack_content(struct buffer *buffer, const struct dray_job *job)
+uint64_t record_add_content(struct buffer *buffer, const struct dray_job *job)
 {
     uint64_t len = CONTENT_HEAD - CREATED + job->name.len + job->group.len + job->type.len +
                    job->unique.len + job->payload.len;
-    char *out = pack_space(buffer, len);
+    char *out = buffer_space(buffer, len);
     if (!out)
-        return;
+        return len;
     put_number(out, 1, job->priority);
     put_number(out + 1, 6, at_most(job->timeout_ms, TIME_MAX));
     put_number(out + 7, 4, job->max_attempts);
@@ -47,6 +47,7 @@ void record_pack_content(struct buffer *buffer, const struct dray_job *job)
     out = put_text(out, job->type);
     out = put_text(out, job->unique);
     put_text(out, job->payload);
+    return len;
 }
 
 static uint64_t time_of(int64_t ms)

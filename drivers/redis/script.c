@@ -47,6 +47,7 @@ int32_t script_load(struct store *store, struct dray_call *call)
 void script_begin(struct store *store)
 {
     buffer_reset(&store->plan);
+    buffer_reset(&store->bulk);
     store->nqueues = 0;
 }
 
@@ -84,7 +85,7 @@ static int make_words(struct store *store, const char *digest, char *count, size
             snprintf(key, len + 1, "{%s:%.*s}:meta", store->prefix, (int)queue->len, queue->data);
         request->lens[WORDS_BEFORE + i] = len;
     }
-    if (store->keys.failed || store->plan.failed)
+    if (store->keys.failed || store->plan.failed || store->bulk.failed)
         return 0;
     for (uint32_t i = 0; i < store->nqueues; i++) {
         request->words[WORDS_BEFORE + i] = store->keys.data + at;
@@ -100,14 +101,18 @@ static int make_words(struct store *store, const char *digest, char *count, size
     request->words[WORDS_BEFORE + store->nqueues] = store->plan.data;
     request->lens[WORDS_BEFORE + store->nqueues] = store->plan.len;
     request->n = (int)(WORDS_BEFORE + store->nqueues + 1);
+    if (store->bulk.len) {
+        request->words[request->n] = store->bulk.data;
+        request->lens[request->n++] = store->bulk.len;
+    }
     return 1;
 }
 
 static int32_t call_once(
     struct store *store, struct dray_call *call, int which, int reads, redisReply **reply)
 {
-    const char *words[WORDS_BEFORE + STORE_QUEUES_MAX + 1];
-    size_t lens[WORDS_BEFORE + STORE_QUEUES_MAX + 1];
+    const char *words[WORDS_BEFORE + STORE_QUEUES_MAX + 2];
+    size_t lens[WORDS_BEFORE + STORE_QUEUES_MAX + 2];
     struct request request = {0, words, lens, reads};
     char count[16];
     const char *digest = which == SCRIPT_TURN ? store->link.turn : store->link.people;
@@ -187,12 +192,12 @@ int32_t script_call(struct store *store, struct dray_call *call, int which, int 
     uint64_t registered, redisReply **reply)
 {
     *reply = NULL;
-    if (store->plan.failed)
+    if (store->plan.failed || store->bulk.failed)
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
-    if (store->plan.len > PLAN_MAX)
+    if (store->plan.len > PLAN_MAX || store->bulk.len > PLAN_MAX)
         return store->host->fail(call, DRAY_LIMIT, 0,
             "%s: %llu bytes in one call are too many; push fewer jobs at once", store->link.where,
-            (unsigned long long)store->plan.len);
+            (unsigned long long)(store->plan.len + store->bulk.len));
     int32_t code = link_ready(store, call);
     if (code == DRAY_OK)
         code = call_checked(store, call, which, reads, reply);

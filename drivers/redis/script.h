@@ -18,7 +18,8 @@ enum { SCRIPT_TURN = 1, SCRIPT_PEOPLE = 2 };
 /* Loads both scripts. */
 int32_t script_load(struct store *store, struct dray_call *call);
 
-/* A new plan, without queues. The caller packs the whole plan into store->plan. */
+/* A new plan, without queues. The caller packs the whole plan into store->plan, and what it takes
+   from there by lengths into store->bulk. */
 void script_begin(struct store *store);
 
 /* The number of a queue in this call, from 0; entered if it is new. Beyond STORE_QUEUES_MAX: that.

@@ -26,6 +26,7 @@ struct store {
     struct sentinel sentinel;
     struct bell bell;   /* the subscription behind `watch` */
     struct buffer plan; /* of the script call under way */
+    struct buffer bulk; /* beside the plan: texts, one after another */
     struct buffer keys; /* its keys, one after another */
     uint32_t nqueues;   /* its queues: the keys' numbers */
     struct dray_str queues[STORE_QUEUES_MAX];

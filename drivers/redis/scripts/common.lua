@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What every script begins with: time, writing, queues, the two records of a job.
 -- docs/redis.md describes the keys. Every script is called with KEYS: the meta key of each queue it
--- touches, and ARGV[1]: a plan in MessagePack. Nothing is ever built from the plan as code.
+-- touches, ARGV[1]: a plan in MessagePack, and ARGV[2]: texts that the plan has the lengths of.
+-- Nothing is ever built from the plan as code.
 local call = redis.call
 local sub, byte = string.sub, string.byte
 local pack, parse = struct.pack, struct.unpack

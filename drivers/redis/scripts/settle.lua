@@ -109,10 +109,11 @@ local function settling(change)
     -- Leases of one type that succeeded, with nothing to keep.
     local function settle_run(q, job_type, ids, tokens, runs)
         local ms, before, stale = 0, #q.done, nil
+        local same = type(tokens) == 'string' and tokens
         for i = 1, #ids do
             local id = ids[i]
             local text = state_of(q, id)
-            if text and sub(text, 1, 17) == tokens[i] then
+            if text and sub(text, 1, 17) == (same or tokens[i]) then
                 settle_gone(q, id, text)
                 ms = ms + runs[i]
             else
@@ -135,7 +136,8 @@ local function settling(change)
         return table.concat(stale)
     end
 
-    -- Rows of queue, type, ids, tokens, run times and, for a lease with more to say, its notes.
+    -- Rows of queue, type, ids, tokens or the one that all have, run times and, for a lease with
+    -- more to say, its notes.
     local SETTLE_STRIDE = 6
 
     local function settle_all(rows)
@@ -148,7 +150,7 @@ local function settling(change)
             elseif notes == 0 then
                 answer = settle_run(q, rows[at + 1], ids, tokens, rows[at + 4])
             else
-                answer = settle_one(q, ids[1], tokens[1], {
+                answer = settle_one(q, ids[1], tokens, {
                     job_type = rows[at + 1], run = rows[at + 4][1], verdict = notes[1],
                     flags = notes[2], delay = notes[3], error = notes[4], progress = notes[5],
                     result = notes[6]})

@@ -3,6 +3,27 @@
 -- 0, register, dedupe_keep. The answer: letters of the settles, the groups' answers, letters of the
 -- extends, the next look, blocks of jobs handed out, and the reserve's error.
 
+-- The lists of texts that the plan names by their lengths, in the order of the plan.
+local function take_bulk()
+    local at = 1
+    local function take(lengths)
+        if lengths == '' then
+            return {}
+        end
+        local list = {parse(lengths, ARGV[2], at)}
+        local n = #list
+        at, list[n] = list[n], nil
+        return list
+    end
+    for row = 1, #plan[2], 6 do
+        plan[2][row + 2] = take(plan[2][row + 2])
+    end
+    for _, row in ipairs(plan[3]) do
+        row[5] = take(row[5])
+        row[6] = take(row[6])
+    end
+end
+
 -- Queues that are to be written and were never registered. Their names must be in the registry
 -- before the first job is in them, and the registry is a key of another slot: the asker does it.
 local function unregistered()
@@ -113,6 +134,7 @@ return finish(function()
     if #missing > 0 and plan[6] ~= 1 then
         return {'register', missing}
     end
+    take_bulk()
     local settled, pushed, extended = change_all(missing)
     local wait, blocks, trouble = reserve_apart()
     ring_bells()
