@@ -262,15 +262,17 @@ static int bare_work(const struct load *load, struct sample *out, int variadic, 
     struct bare bare;
     struct handed_in in = {.jobs = 0};
     pthread_t worker;
+    struct load one = *load;
+    one.dispatchers = 1; /* one connection */
     if (bare_open(&bare, load, variadic) != 0)
         return -1;
-    int rc = backlog ? crowd_dispatch(load, bare_put, &bare, &in) : 0;
+    int rc = backlog ? crowd_dispatch(&one, bare_put, &bare, &in) : 0;
     bare.begun = stopwatch_start();
     if (rc == 0)
         rc = pthread_create(&worker, NULL, worker_main, &bare) == 0 ? 0 : -1;
     if (rc == 0) {
         if (!backlog)
-            rc = crowd_dispatch(load, bare_put, &bare, &in);
+            rc = crowd_dispatch(&one, bare_put, &bare, &in);
         rc |= tally_wait(&bare.tally, in.jobs);
         atomic_store(&bare.closed, 1);
         pthread_join(worker, NULL);

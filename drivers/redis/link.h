@@ -15,6 +15,7 @@
 struct store;
 
 #define LINK_DIGEST 40
+#define LINK_SCRIPTS 3
 #define LINK_RUN_ID 40
 
 /* Where a server listens. */
@@ -34,11 +35,10 @@ struct link {
     int greeted;         /* the server was once fit for use */
     int64_t own_id;      /* of this connection, as the server counts clients; 0: not known */
     int64_t lost_id;     /* of one given up with a request on the way: ended when reconnecting */
-    char run_id[LINK_RUN_ID + 1]; /* of the server, "" at first */
-    char turn[LINK_DIGEST + 1];   /* digest of the script, once loaded */
-    char people[LINK_DIGEST + 1]; /* the same */
-    char where[320];              /* the server, for messages; no password */
-    char last[400];               /* why the last connection could not be made */
+    char run_id[LINK_RUN_ID + 1];                /* of the server, "" at first */
+    char scripts[LINK_SCRIPTS][LINK_DIGEST + 1]; /* digests of what has been loaded */
+    char where[320];                             /* the server, for messages; no password */
+    char last[400];                              /* why the last connection could not be made */
 };
 
 /* A request: `n` words. */

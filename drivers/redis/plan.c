@@ -196,14 +196,10 @@ static void pack_own(struct store *store, const struct dray_job *job, int restor
     }
 }
 
-static void pack_group(struct store *store, const struct dray_push *group)
+/* Ids, contents and types. */
+static void pack_members(struct store *store, const struct dray_push *group)
 {
     struct buffer *plan = &store->plan;
-    pack_array(plan, GROUP_SIZE);
-    pack_queue(store, group->queue);
-    pack_number(plan, group->flags);
-    pack_number(plan, group->capacity);
-    pack_number(plan, group->njobs ? group->jobs[0]->priority : 0);
     char *lengths = pack_space(plan, (uint64_t)group->njobs * LENGTH_ID);
     for (uint32_t i = 0; i < group->njobs && lengths; i++)
         put_length(lengths + (size_t)i * LENGTH_ID, LENGTH_ID, group->jobs[i]->id.len);
@@ -216,6 +212,17 @@ static void pack_group(struct store *store, const struct dray_push *group)
             put_length(lengths + (size_t)i * LENGTH_CONTENT, LENGTH_CONTENT, len);
     }
     pack_types(plan, group);
+}
+
+static void pack_group(struct store *store, const struct dray_push *group)
+{
+    struct buffer *plan = &store->plan;
+    pack_array(plan, GROUP_SIZE);
+    pack_queue(store, group->queue);
+    pack_number(plan, group->flags);
+    pack_number(plan, group->capacity);
+    pack_number(plan, group->njobs ? group->jobs[0]->priority : 0);
+    pack_members(store, group);
     if (is_even(group)) {
         pack_number(plan, 0);
         return;
@@ -293,4 +300,21 @@ int32_t plan_turn(
                 "more than %u queues in one call; name fewer", STORE_QUEUES_MAX);
     }
     return DRAY_OK;
+}
+
+#define APPEND_SIZE 5u
+
+int plan_append(struct store *store, const struct dray_turn *turn)
+{
+    const struct dray_push *group = turn->npush == 1 ? turn->push[0] : NULL;
+    if (!group || turn->nsettle || turn->nextend || turn->reserve || group->code != DRAY_OK ||
+        !group->njobs || group->flags || group->capacity || !is_even(group))
+        return 0;
+    script_begin(store);
+    (void)script_queue(store, group->queue);
+    pack_array(&store->plan, APPEND_SIZE);
+    pack_number(&store->plan, store_now(store));
+    pack_number(&store->plan, group->jobs[0]->priority);
+    pack_members(store, group);
+    return 1;
 }

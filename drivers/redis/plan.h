@@ -15,4 +15,8 @@ struct store;
 int32_t plan_turn(struct store *store, struct dray_call *call, const struct dray_turn *turn,
     uint64_t *registered);
 
+/* The same for a turn that is one push which scripts/append.lua can do; 0, and nothing done, if it
+   is another one. */
+int plan_append(struct store *store, const struct dray_turn *turn);
+
 #endif

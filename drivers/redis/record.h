@@ -11,7 +11,8 @@
 /* A token as scripts compare it: the letter of an active job, counter, nonce. */
 #define RECORD_TOKEN 17u
 
-/* Adds the content without the creation time, which the script puts in front. Returns its length. */
+/* Adds the content without the creation time, which the script puts in front. Returns its length.
+ */
 uint64_t record_add_content(struct buffer *buffer, const struct dray_job *job);
 /* The creation time of a restored job. */
 void record_pack_created(struct buffer *buffer, int64_t created_ms);

@@ -11,8 +11,18 @@
 #define PLAN_MAX ((uint64_t)256 * 1024 * 1024) /* the server takes values of 512 MB */
 
 /* The text of scripts/, made by the build. */
-extern const unsigned char redis_script_turn[], redis_script_people[];
-extern const unsigned long redis_script_turn_size, redis_script_people_size;
+extern const unsigned char redis_script_turn[], redis_script_append[], redis_script_people[];
+extern const unsigned long redis_script_turn_size, redis_script_append_size,
+    redis_script_people_size;
+
+static const struct {
+    const unsigned char *text;
+    const unsigned long *size;
+} scripts[LINK_SCRIPTS] = {
+    [SCRIPT_TURN] = {redis_script_turn, &redis_script_turn_size},
+    [SCRIPT_APPEND] = {redis_script_append, &redis_script_append_size},
+    [SCRIPT_PEOPLE] = {redis_script_people, &redis_script_people_size},
+};
 
 static int32_t load_one(struct store *store, struct dray_call *call, const unsigned char *text,
     unsigned long size, char *digest)
@@ -36,11 +46,9 @@ static int32_t load_one(struct store *store, struct dray_call *call, const unsig
 
 int32_t script_load(struct store *store, struct dray_call *call)
 {
-    int32_t code =
-        load_one(store, call, redis_script_turn, redis_script_turn_size, store->link.turn);
-    if (code == DRAY_OK)
-        code = load_one(
-            store, call, redis_script_people, redis_script_people_size, store->link.people);
+    int32_t code = DRAY_OK;
+    for (size_t i = 0; i < LINK_SCRIPTS && code == DRAY_OK; i++)
+        code = load_one(store, call, scripts[i].text, *scripts[i].size, store->link.scripts[i]);
     return code;
 }
 
@@ -115,7 +123,7 @@ static int32_t call_once(
     size_t lens[WORDS_BEFORE + STORE_QUEUES_MAX + 2];
     struct request request = {0, words, lens, reads};
     char count[16];
-    const char *digest = which == SCRIPT_TURN ? store->link.turn : store->link.people;
+    const char *digest = store->link.scripts[which];
 
     if (!make_words(store, digest, count, sizeof(count), &request))
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
@@ -177,6 +185,7 @@ static int32_t call_checked(
     if ((*reply)->type == REDIS_REPLY_ERROR)
         code = refused(store, call, reads, *reply);
     else if (!script_said(*reply, "register", 2) && !script_said(*reply, "turn", 7) &&
+             !script_said(*reply, "appended", 1) && !script_said(*reply, "careful", 1) &&
              !script_said(*reply, "change", 2) && !script_said(*reply, "stats", 1) &&
              !script_said(*reply, "ids", 3) && !script_said(*reply, "jobs", 3) &&
              !script_said(*reply, "cross", 6))

@@ -13,9 +13,9 @@
 
 struct store;
 
-enum { SCRIPT_TURN = 1, SCRIPT_PEOPLE = 2 };
+enum { SCRIPT_TURN = 0, SCRIPT_APPEND = 1, SCRIPT_PEOPLE = 2 };
 
-/* Loads both scripts. */
+/* Loads all scripts. */
 int32_t script_load(struct store *store, struct dray_call *call);
 
 /* A new plan, without queues. The caller packs the whole plan into store->plan, and what it takes

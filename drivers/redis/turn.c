@@ -216,6 +216,21 @@ static void refuse_some(struct store *store, struct dray_call *call, struct dray
             store->host->fail(call, DRAY_UNSUPPORTED, 0, "redis does not reserve a job by its id");
 }
 
+/* A plain push by the script that is made for it. 0 if that one has left it alone, or if it is
+   none. The preset answers are those of a push that was stored. */
+static int append(
+    struct store *store, struct dray_call *call, const struct dray_turn *turn, int32_t *code)
+{
+    redisReply *reply = NULL;
+    if (!plan_append(store, turn))
+        return 0;
+    *code = script_call(store, call, SCRIPT_APPEND, 0, 0, &reply);
+    int done = *code != DRAY_OK || script_said(reply, "appended", 1);
+    if (reply)
+        freeReplyObject(reply);
+    return done;
+}
+
 int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
 {
     struct store *store = self;
@@ -226,7 +241,10 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
     refuse_some(store, call, turn);
     if (turn->reserve)
         bell_clear(store, call);
-    int32_t code = plan_turn(store, call, turn, &registered);
+    int32_t code = DRAY_OK;
+    if (append(store, call, turn, &code))
+        return code;
+    code = plan_turn(store, call, turn, &registered);
     if (code != DRAY_OK || !store->nqueues)
         return code;
     code = script_call(store, call, SCRIPT_TURN, 0, registered, &reply);

@@ -368,8 +368,8 @@ static void open_store(void)
     store.link.context = redisConnectFd(fcntl(nowhere, F_DUPFD_CLOEXEC, 0));
     expect(store.link.context && !store.link.context->err, "no connection");
     answer_bound(store.link.context, &store.link.bounds);
-    memset(store.link.turn, '1', LINK_DIGEST);
-    memset(store.link.people, '2', LINK_DIGEST);
+    for (size_t i = 0; i < LINK_SCRIPTS; i++)
+        memset(store.link.scripts[i], (int)('1' + i), LINK_DIGEST);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
