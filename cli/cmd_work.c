@@ -86,8 +86,9 @@ static int check_values(const struct cli *cli)
         return misuse(cli, "--once and --until-empty do not go together");
     if (values->timeout.given && values->timeout.value == 0)
         return misuse(cli, "--timeout: nothing can be done in no time");
-    if (values->poll_interval.given && values->poll_interval.value == 0)
-        return misuse(cli, "--poll-interval: 100ms to 1s");
+    if (values->poll_interval.given &&
+        (values->poll_interval.value < 100 || values->poll_interval.value > 1000))
+        return misuse(cli, "--poll-interval: from 100ms to 1s");
     return EXIT_DONE;
 }
 

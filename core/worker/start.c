@@ -12,6 +12,8 @@
 
 #define CONCURRENCY_MAX 1024u
 
+#define POLL_LEAST_MS 100
+
 #define PICK(given, configured) ((given) ? (given) : (configured))
 
 static int take_queues(
@@ -84,8 +86,9 @@ static int take_options(
             "the driver %s has no stats, so nobody can tell when its queues are empty; stop the "
             "worker after a time or a number of jobs instead",
             w->dray->store->name);
-    if (w->poll_interval_ms > LOOK_CAP_SHARED_MS)
-        w->poll_interval_ms = LOOK_CAP_SHARED_MS;
+    if (w->poll_interval_ms < POLL_LEAST_MS || w->poll_interval_ms > LOOK_CAP_SHARED_MS)
+        return error_set(error, DRAY_INVALID, 0, "a poll interval of %llu ms; it is from %d to %d",
+            (unsigned long long)w->poll_interval_ms, POLL_LEAST_MS, LOOK_CAP_SHARED_MS);
     int code = take_queues(w, o, error);
     return code == DRAY_OK ? take_isolation(w, o, error) : code;
 }

@@ -326,7 +326,7 @@ struct dray_worker_options {
     uint64_t delay_ms;         /* pause of an executor between two jobs */
     const char *const *queues; /* [nqueues], in order of preference */
     size_t nqueues;
-    uint64_t poll_interval_ms;
+    uint64_t poll_interval_ms; /* 100 to 1000 */
     uint32_t prefetch; /* jobs reserved beyond what executors can start at once; 0: automatic */
     uint64_t shutdown_timeout_ms;
     const char *isolation; /* "thread" or "process" */

@@ -115,6 +115,8 @@ test_wrong_usage() {
     run 2 work --concurrency many
     run 2 work --max-jobs 0
     run 2 work --timeout 0
+    run 2 work --poll-interval 5s
+    run 2 work --poll-interval 1ms
     run 2 work --isolation fibre
     run 2 work --log xml
     run 2 work --queue 'no good' --until-empty

@@ -153,6 +153,12 @@ static void test_wrong_options_are_refused(void **state)
     static const char *const bad[] = {"a b"};
     struct dray *other = NULL;
     (void)state;
+    for (uint64_t ms = 99; ms <= 1001; ms += 902) {
+        assert_int_equal(dray_worker_start(rig,
+                             &(struct dray_worker_options){.poll_interval_ms = ms}, &rig_error),
+            DRAY_INVALID);
+        assert_non_null(strstr(rig_error.text, "from 100 to 1000"));
+    }
     /* A wish that a newer version knows must not be dropped. */
     assert_int_equal(dray_open(&other,
                          &(struct dray_options){.driver = "memory", .flags = 1u << 31}, &rig_error),
