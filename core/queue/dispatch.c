@@ -9,7 +9,6 @@
 #include "worker/attempt.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A batch up to this size needs no memory but the stack. */
@@ -72,9 +71,8 @@ static int take_times(const struct drafts *d, const struct dray_new_job *new, st
             d, DRAY_LIMIT, "the time", "is before 1970 or more than ten years ahead");
     out->job.delay_ms = new->delay_ms;
     out->job.run_at_ms = new->at_ms;
-    out->job.timeout_ms = new->timeout_ms;
     out->job.max_attempts = new->max_attempts;
-    return DRAY_OK;
+    return draft_timeout(d, new->timeout_ms, &out->job.timeout_ms);
 }
 
 static int take_id(const struct drafts *d, const struct dray_new_job *new, struct draft *out)
@@ -159,14 +157,6 @@ static int push_drafts(struct drafts *d, const struct draft_room *room, struct d
     return d->n == 1 ? room->answers[0] : DRAY_OK;
 }
 
-/* The one that is being checked is the reason to refuse all. */
-static int blame(const struct drafts *d, int code)
-{
-    for (size_t i = 0; d->out && i < d->n; i++)
-        d->out[i].code = i == d->at ? code : DRAY_OK;
-    return code;
-}
-
 static int check_all(struct drafts *d, const struct dray_new_job *new, struct draft *drafts)
 {
     for (d->at = 0; d->at < d->n; d->at++) {
@@ -174,7 +164,7 @@ static int check_all(struct drafts *d, const struct dray_new_job *new, struct dr
         if (code == DRAY_OK && (d->dray->store->driver.can & DRAY_IS_INLINE))
             code = inline_check(d->dray, &drafts[d->at].job, d->error);
         if (code != DRAY_OK)
-            return blame(d, code);
+            return draft_blame(d, code);
     }
     return DRAY_OK;
 }
@@ -196,9 +186,9 @@ static int dispatch_large(struct drafts *d, const struct dray_new_job *new, stru
 {
     struct draft_room room;
     int code = draft_room_new(d, &room);
-    if (code == DRAY_OK)
-        code = check_all(d, new, room.drafts);
-    if (code == DRAY_OK)
+    if (code != DRAY_OK)
+        draft_answer_all(out, d->n, code);
+    else if ((code = check_all(d, new, room.drafts)) == DRAY_OK)
         code = push_drafts(d, &room, queue, out);
     draft_room_free(&room);
     return code;
@@ -221,26 +211,18 @@ int dispatch_autostart(struct dray *dray, struct dray_error *error)
 int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *jobs, size_t n,
     struct dray_dispatched *out, struct dray_error *error)
 {
-    int code = instance_check(dray, error);
+    int code = draft_check_batch(dray, jobs, n, error);
     if (code != DRAY_OK)
-        return code;
+        return draft_answer_all(out, n, code);
     if (n == 0)
         return DRAY_OK;
-    if (!jobs)
-        return error_set(error, DRAY_INVALID, 0, "no jobs were given");
-    uint32_t most = dray->store->driver.max_push;
-    for (size_t i = 0; out && i < n; i++)
-        out[i] = (struct dray_dispatched){.code = DRAY_INVALID};
-    if (n > most)
-        return error_set(error, DRAY_LIMIT, 0,
-            "a batch of %zu jobs; the driver %s takes at most %u at once", n, dray->store->name,
-            most);
     struct drafts d = {
         .dray = dray, .error = error, .n = n, .out = out, .now_ms = clock_wall_ms(dray->clock)};
     struct dray_str queue;
-    if ((code = take_queue(&d, jobs, &queue)) != DRAY_OK ||
-        (code = dispatch_autostart(dray, error)) != DRAY_OK)
-        return code;
+    if ((code = take_queue(&d, jobs, &queue)) != DRAY_OK)
+        return draft_blame(&d, code);
+    if ((code = dispatch_autostart(dray, error)) != DRAY_OK)
+        return draft_answer_all(out, n, code);
     return n <= SMALL ? dispatch_small(&d, jobs, queue, out) : dispatch_large(&d, jobs, queue, out);
 }
 

@@ -5,10 +5,26 @@
 #include "queue/instance.h"
 #include "text/json.h"
 #include "text/name.h"
+#include "worker/attempt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+int draft_check_batch(const struct dray *dray, const void *jobs, size_t n, struct dray_error *error)
+{
+    int code = instance_check(dray, error);
+    if (code != DRAY_OK || n == 0)
+        return code;
+    if (!jobs)
+        return error_set(error, DRAY_INVALID, 0, "no jobs were given");
+    uint32_t most = dray->store->driver.max_push;
+    if (n > most)
+        return error_set(error, DRAY_LIMIT, 0,
+            "a batch of %zu jobs; the driver %s takes at most %u at once", n, dray->store->name,
+            most);
+    return DRAY_OK;
+}
 
 int draft_room_new(const struct drafts *d, struct draft_room *room)
 {
@@ -34,6 +50,21 @@ int draft_refuse(const struct drafts *d, int code, const char *what, const char 
     if (d->n == 1)
         return error_set(d->error, code, 0, "%s %s", what, why);
     return error_set(d->error, code, 0, "job %zu of the batch: %s %s", d->at, what, why);
+}
+
+int draft_answer_all(struct dray_dispatched *out, size_t n, int code)
+{
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = (struct dray_dispatched){.code = code};
+    return code;
+}
+
+int draft_blame(const struct drafts *d, int code)
+{
+    draft_answer_all(d->out, d->n, DRAY_OK);
+    if (d->out)
+        d->out[d->at].code = code;
+    return code;
 }
 
 int draft_name(const struct drafts *d, const char *what, const char *text, struct dray_str *out)
@@ -71,6 +102,14 @@ int draft_payload(const struct drafts *d, const char *text, size_t len, struct d
     char why[160];
     snprintf(why, sizeof(why), "is not one JSON value: %s at byte %zu", wrong, at);
     return draft_refuse(d, DRAY_INVALID, "the payload", why);
+}
+
+int draft_timeout(const struct drafts *d, uint64_t ms, uint64_t *out)
+{
+    *out = ms;
+    return ms > DELAY_MAX_MS
+               ? draft_refuse(d, DRAY_LIMIT, "the timeout", "is longer than ten years")
+               : DRAY_OK;
 }
 
 /* The line for a group that the store refused, unless the driver gave one. */

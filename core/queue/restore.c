@@ -78,10 +78,9 @@ static int take_numbers(
     job->attempts = info->attempts;
     job->releases = info->releases;
     job->max_attempts = info->max_attempts;
-    job->timeout_ms = info->timeout_ms;
     job->token.counter = info->fence;
     job->flags = info->cancelled ? DRAY_JOB_CANCELLED : 0;
-    return DRAY_OK;
+    return draft_timeout(d, info->timeout_ms, &job->timeout_ms);
 }
 
 static int take_times(
@@ -159,51 +158,59 @@ static int take_queue(struct drafts *d, const struct dray_job_info *jobs, struct
     return DRAY_OK;
 }
 
-static int check_instance(
-    const struct dray *dray, const struct dray_job_info *jobs, size_t n, struct dray_error *error)
+static int take_jobs(struct drafts *d, const struct dray_job_info *jobs, struct draft *drafts)
 {
-    int code = instance_check(dray, error);
-    if (code != DRAY_OK || n == 0)
+    for (d->at = 0; d->at < d->n; d->at++) {
+        int code = take_job(d, &jobs[d->at], &drafts[d->at]);
+        if (code != DRAY_OK)
+            return code;
+    }
+    return DRAY_OK;
+}
+
+static int check_call(const struct dray *dray, const struct dray_job_info *jobs, size_t n,
+    uint32_t flags, struct dray_error *error)
+{
+    int code = draft_check_batch(dray, jobs, n, error);
+    if (code != DRAY_OK)
         return code;
-    if (!jobs)
-        return error_set(error, DRAY_INVALID, 0, "no jobs were given");
+    if (flags & ~(uint32_t)DRAY_RESTORE_CHECK)
+        return error_set(
+            error, DRAY_INVALID, 0, "dray_restore was given flags that this version does not know");
     if (dray->store->driver.can & DRAY_IS_INLINE)
         return instance_lacks(dray, "take in jobs from elsewhere", error);
-    uint32_t most = dray->store->driver.max_push;
-    if (n > most)
-        return error_set(error, DRAY_LIMIT, 0,
-            "a batch of %zu jobs; the driver %s takes at most %u at once", n, dray->store->name,
-            most);
     return DRAY_OK;
+}
+
+static int restore(struct drafts *d, const struct draft_room *room,
+    const struct dray_job_info *jobs, int only_check)
+{
+    struct dray_str queue = {NULL, 0};
+    int code = take_queue(d, jobs, &queue);
+    if (code == DRAY_OK)
+        code = take_jobs(d, jobs, room->drafts);
+    if (code != DRAY_OK)
+        return draft_blame(d, code);
+    if (only_check || (code = dispatch_autostart(d->dray, d->error)) != DRAY_OK)
+        return draft_answer_all(d->out, d->n, code);
+    return draft_push(d, room, queue, DRAY_PUSH_RESTORE, d->out);
 }
 
 int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n, uint32_t flags,
     struct dray_dispatched *out, struct dray_error *error)
 {
-    int code = check_instance(dray, jobs, n, error);
-    if (code != DRAY_OK || n == 0)
-        return code;
-    if (flags & ~(uint32_t)DRAY_RESTORE_CHECK)
-        return error_set(
-            error, DRAY_INVALID, 0, "dray_restore has flags that this version does not know");
+    int code = check_call(dray, jobs, n, flags, error);
+    if (code != DRAY_OK)
+        return draft_answer_all(out, n, code);
+    if (n == 0)
+        return DRAY_OK;
     struct drafts d = {
         .dray = dray, .error = error, .n = n, .out = out, .now_ms = clock_wall_ms(dray->clock)};
     struct draft_room room;
-    struct dray_str queue = {NULL, 0};
-    for (size_t i = 0; out && i < n; i++)
-        out[i] = (struct dray_dispatched){.code = DRAY_OK};
-    if ((code = draft_room_new(&d, &room)) == DRAY_OK)
-        code = take_queue(&d, jobs, &queue);
-    if (code == DRAY_OK) {
-        for (d.at = 0; code == DRAY_OK && d.at < n; d.at++)
-            code = take_job(&d, &jobs[d.at], &room.drafts[d.at]);
-        d.at -= code != DRAY_OK;
-    }
-    if (code != DRAY_OK && code != DRAY_NOMEM && out)
-        out[d.at].code = code;
-    if (code == DRAY_OK && !(flags & DRAY_RESTORE_CHECK) &&
-        (code = dispatch_autostart(dray, error)) == DRAY_OK)
-        code = draft_push(&d, &room, queue, DRAY_PUSH_RESTORE, out);
+    if ((code = draft_room_new(&d, &room)) != DRAY_OK)
+        draft_answer_all(out, n, code);
+    else
+        code = restore(&d, &room, jobs, (flags & DRAY_RESTORE_CHECK) != 0);
     draft_room_free(&room);
     return code == DRAY_EXISTS ? DRAY_OK : code;
 }

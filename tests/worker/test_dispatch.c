@@ -117,6 +117,7 @@ static void test_wrong_arguments_are_refused(void **state)
         &(struct dray_new_job){.unique = "k", .flags = DRAY_UNIQUE});
     refused(DRAY_INVALID, "delay", "t", NULL, &(struct dray_new_job){.delay_ms = 1, .at_ms = 1});
     refused(DRAY_LIMIT, "delay", "t", NULL, &(struct dray_new_job){.delay_ms = UINT64_MAX});
+    refused(DRAY_LIMIT, "timeout", "t", NULL, &(struct dray_new_job){.timeout_ms = UINT64_MAX});
     refused(DRAY_LIMIT, "time", "t", NULL, &(struct dray_new_job){.at_ms = -1});
     refused(DRAY_LIMIT, "time", "t", NULL, &(struct dray_new_job){.at_ms = INT64_MAX});
     refused(DRAY_INVALID, "priority", "t", NULL, &(struct dray_new_job){.priority = 11});
@@ -225,6 +226,7 @@ static void test_a_wrong_batch_is_refused(void **state)
     struct dray_new_job queues[2] = {{.type = "t", .id = "a"}, {.type = "t", .queue = "other"}};
     assert_int_equal(dray_dispatch_batch(rig, queues, 2, out, &rig_error), DRAY_INVALID);
     assert_non_null(strstr(rig_error.text, "job 1 of the batch"));
+    assert_ok(out[0].code);
     assert_int_equal(out[1].code, DRAY_INVALID);
     struct dray_new_job types[2] = {{.type = "t", .id = "a"}, {.type = "no good"}};
     assert_int_equal(dray_dispatch_batch(rig, types, 2, out, &rig_error), DRAY_INVALID);
@@ -266,7 +268,10 @@ static void test_what_the_driver_lacks_is_refused(void **state)
         dray_dispatch(rig, "t", NULL, &(struct dray_new_job){.unique = "k"}, NULL, &rig_error),
         DRAY_UNSUPPORTED);
     struct dray_new_job two[2] = {{.type = "t"}, {.type = "t"}};
-    assert_int_equal(dray_dispatch_batch(rig, two, 2, NULL, &rig_error), DRAY_LIMIT);
+    struct dray_dispatched out[2] = {{.code = 99}, {.code = 99}};
+    assert_int_equal(dray_dispatch_batch(rig, two, 2, out, &rig_error), DRAY_LIMIT);
+    assert_int_equal(out[0].code, DRAY_LIMIT); /* no job's own fault */
+    assert_int_equal(out[1].code, DRAY_LIMIT);
     assert_ok(dray_dispatch(rig, "t", NULL, NULL, NULL, &rig_error));
 }
 

@@ -149,6 +149,7 @@ static void test_wrong_jobs_are_refused(void **state)
     REFUSED(DRAY_INVALID, "progress", progress, "\xff");
     REFUSED(DRAY_INVALID, "result", result, "[");
     REFUSED(DRAY_LIMIT, "fence", fence, UINT64_MAX);
+    REFUSED(DRAY_LIMIT, "timeout", timeout_ms, UINT64_MAX);
     REFUSED(DRAY_LIMIT, "time", created_ms, -1);
     REFUSED(DRAY_LIMIT, "time", run_at_ms, INT64_MAX);
     REFUSED(DRAY_INVALID, "delayed", state, "delayed");
@@ -163,6 +164,7 @@ static void test_check_stores_nothing(void **state)
     assert_string_equal(rig_state("one"), "gone");
     assert_int_equal(dray_restore(rig, &job, 1, 2, NULL, &rig_error), DRAY_INVALID);
     assert_ok(dray_restore(rig, NULL, 0, 0, NULL, &rig_error));
+    assert_int_equal(dray_restore(rig, NULL, 0, 2, NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_restore(rig, NULL, 1, 0, NULL, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_restore(NULL, &job, 1, 0, NULL, &rig_error), DRAY_INVALID);
 }
@@ -182,7 +184,10 @@ static void test_what_the_driver_lacks_is_refused(void **state)
     assert_int_equal(dray_restore(rig, &job, 1, 0, NULL, &rig_error), DRAY_UNSUPPORTED);
     assert_non_null(strstr(rig_error.text, "bare"));
     struct dray_job_info two[2] = {ready_job("one"), ready_job("two")};
-    assert_int_equal(dray_restore(rig, two, 2, 0, NULL, &rig_error), DRAY_LIMIT);
+    struct dray_dispatched out[2] = {{.code = 99}, {.code = 99}};
+    assert_int_equal(dray_restore(rig, two, 2, 0, out, &rig_error), DRAY_LIMIT);
+    assert_int_equal(out[0].code, DRAY_LIMIT);
+    assert_int_equal(out[1].code, DRAY_LIMIT);
 }
 
 static void test_sync_takes_in_nothing(void **state)
