@@ -306,6 +306,9 @@ int config_read(struct config **out, const struct dray_options *options, struct 
     static const struct dray_options none;
     if (!options)
         options = &none;
+    if (options->flags & ~(uint32_t)(DRAY_OPEN_NO_ENVIRONMENT | DRAY_OPEN_NO_HANDLERS))
+        return error_set(
+            error, DRAY_INVALID, 0, "the options have flags that this version does not know");
     struct config_state *state = calloc(1, sizeof(*state));
     if (!state)
         return error_set(error, DRAY_NOMEM, 0, "out of memory");

@@ -141,9 +141,6 @@ int dray_open(struct dray **out, const struct dray_options *options, struct dray
         return error_set(error, DRAY_INVALID, 0, "dray_open needs a place for the instance");
     if (!options)
         options = &none;
-    if (options->flags & ~(uint32_t)(DRAY_OPEN_NO_ENVIRONMENT | DRAY_OPEN_NO_HANDLERS))
-        return error_set(
-            error, DRAY_INVALID, 0, "dray_open was given flags that this version does not know");
     struct dray *dray = calloc(1, sizeof(*dray));
     if (!dray)
         return error_set(error, DRAY_NOMEM, 0, "out of memory");

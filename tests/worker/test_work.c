@@ -163,6 +163,10 @@ static void test_wrong_options_are_refused(void **state)
     assert_int_equal(dray_open(&other,
                          &(struct dray_options){.driver = "memory", .flags = 1u << 31}, &rig_error),
         DRAY_INVALID);
+    assert_int_equal(
+        dray_check_config(
+            &(struct dray_options){.driver = "memory", .flags = 1u << 31}, NULL, NULL, &rig_error),
+        DRAY_INVALID);
     assert_non_null(strstr(rig_error.text, "flags"));
     assert_int_equal(
         dray_worker_start(rig, &(struct dray_worker_options){.flags = 1u << 31}, &rig_error),
