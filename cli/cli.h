@@ -106,7 +106,7 @@ uint64_t driver_traits(const struct cli *cli);
    ever pushed into it; NULL and the configured default do. */
 int require_queue(const struct cli *cli, const char *queue);
 
-/* DRAY_ limits of the open driver: how many jobs one batch may have. */
+/* How many jobs one batch of the open driver may have; 1 if that cannot be told. */
 size_t driver_max_push(const struct cli *cli);
 
 /* Refuses a store that ends with this process. 0, or EXIT_CONFIG, reported. */

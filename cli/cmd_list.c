@@ -57,7 +57,6 @@ static int print_job(const struct dray_job_info *job, void *user)
     return ferror(stdout);
 }
 
-/* A state that there is, or the nearest one proposed. */
 static int read_since(const struct cli *cli, const char *text, int64_t now_ms, int64_t *since_ms)
 {
     uint64_t ago;

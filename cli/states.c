@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A state that there is, or the nearest one proposed. */
 static int check_state(const struct cli *cli, const char *word)
 {
     size_t n = 0;

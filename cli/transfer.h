@@ -3,9 +3,11 @@
  * The file of `export` and `import`, JSON lines:
  *
  *     {"dray_export": 1, "dray": VERSION, "driver": NAME, "exported_at": TIME}
- *     {"id": ..., "queue": ..., ...}        a job, with the keys of `list`, what does not apply
- * left out, and "fence"
- *     {"dray_export_end": JOBS}             how many there were: a file without it is cut off
+ *     {"id": ..., "queue": ..., ...}
+ *     {"dray_export_end": JOBS}
+ *
+ * A line a job, with the keys of `list`, what does not apply left out, and "fence"; in the last
+ * line how many there were: a file without it is cut off.
  *
  * Payload and result stand there byte for byte. Those that could not - for a line break, a control
  * character, a space around them - are strings instead, "payload_text" and "result_text".

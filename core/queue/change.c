@@ -62,7 +62,7 @@ static int explain(
         return DRAY_OK;
     case DRAY_CONFLICT:
         return error_set(error, code, 0, "job %s cannot be %s: it is %s%s", job->id, verb,
-            job->state, what == DRAY_CHANGE_REMOVE ? "; say --force to delete a running one" : "");
+            job->state, what == DRAY_CHANGE_REMOVE ? "; deleting a running one needs force" : "");
     case DRAY_DUPLICATE:
         return error_set(error, code, 0,
             "job %s cannot be %s: another job holds its unique key by now", job->id, verb);

@@ -10,7 +10,7 @@
 /* J6: a queue is consumed while somebody looked with room less than so long ago. */
 #define CONSUMED_MS 30000
 
-/* What dray_stats gives away; the public struct comes first. */
+/* What dray_get_stats gives away; the public struct comes first. */
 struct report {
     struct dray_stats stats;
     struct dray_queue_stats *queues;
