@@ -11,9 +11,13 @@
  *     dray_work(dray, NULL, NULL, &error);
  *
  * Conventions. Functions return DRAY_OK or another code of error.h and, on an error, fill `error`,
- * which may be NULL. Strings are UTF-8 and end in zero; the library copies what it keeps. Option
- * structs may be NULL, and a member that is zero takes its default, so designated initialisers are
- * enough. Durations are milliseconds; wall-clock times are milliseconds since 1970 UTC.
+ * which may be NULL. Beside the codes that a function names, any may return DRAY_INVALID (a wrong
+ * argument), DRAY_NOMEM, DRAY_FORKED and DRAY_CLOSED, and any that asks the store what the store
+ * answers: DRAY_BUSY, DRAY_UNREACHABLE, DRAY_DENIED, DRAY_IO, DRAY_CORRUPT, and, if it changes
+ * something, DRAY_FULL, DRAY_UNKNOWN, DRAY_POISONED. Strings are UTF-8 and end in zero; the library
+ * copies what it keeps. Option structs may be NULL, and a member that is zero takes its default, so
+ * designated initialisers are enough. Durations are milliseconds; wall-clock times are milliseconds
+ * since 1970 UTC.
  *
  * Threads. Every function may be called from any thread, except where it says otherwise; closing an
  * instance while another thread is inside a call on it is an error of the program. An instance is
@@ -59,8 +63,9 @@ enum {
     DRAY_OPEN_NO_HANDLERS = 2     /* do not load the handlers that the configuration names */
 };
 
-/* Receives the lines of the log. Called from any thread, one line without a newline at a time.
-   `level` is 1 debug, 2 info, 3 warning, 4 error. */
+/* Receives the lines of the log. Called from any thread, one line without a newline at a time, also
+   while the library holds its locks: it may not call into the instance. The line is valid during
+   the call. `level` is 1 debug, 2 info, 3 warning, 4 error. */
 typedef void (*dray_log_fn)(void *user, int level, const char *line);
 
 /*
@@ -99,18 +104,21 @@ DRAY_API int dray_close(struct dray *dray);
 
 /*
  * The instance that the `dray` command would open here: DRAY_CONFIG, else ./config/queue.yaml, else
- * ./queue.yaml. Opened on first use, shared by all callers, closed by dray_default_close. NULL, and
- * the reason in `error`, if it cannot be opened; the next call tries again.
+ * ./queue.yaml. Opened on first use, shared by all callers, closed by dray_default_close, when
+ * nobody uses it any more. NULL, and the reason in `error`, if it cannot be opened; the next call
+ * tries again. A child after fork gets one of its own.
  */
 DRAY_API struct dray *dray_default(struct dray_error *error);
 DRAY_API void dray_default_close(void);
 
-/* The path of that configuration into `path` (of `size` bytes). DRAY_NOTFOUND if there is none. */
+/* The path of that configuration into `path` (of `size` bytes). DRAY_NOTFOUND if there is none,
+   DRAY_LIMIT if it is longer. */
 DRAY_API int dray_find_config(char *path, size_t size, struct dray_error *error);
 
 /*
  * Makes a driver that is linked into the program known under `name`, for all instances opened
- * later. `driver` must stay valid for good. DRAY_INVALID for a driver that the loader would refuse.
+ * later; one of that name before it gives way. `driver` must stay valid for good. DRAY_INVALID for
+ * a driver that the loader would refuse.
  */
 DRAY_API int dray_register_driver(
     const char *name, const struct dray_driver *driver, struct dray_error *error);
@@ -152,7 +160,7 @@ struct dray_new_job {
     const char *unique;    /* no other job with this key until this one has ended */
     uint64_t delay_ms;     /* run it after so long */
     int64_t at_ms;         /* or at this wall-clock time; not both */
-    uint64_t timeout_ms;   /* 0: the handler's */
+    uint64_t timeout_ms;   /* 0: the handler's; at most ten years, as delay_ms */
     uint32_t max_attempts; /* 0: the handler's */
     int priority;          /* DRAY_PRIORITY(0) .. DRAY_PRIORITY(9) */
     uint32_t flags;        /* DRAY_UNIQUE */
@@ -169,8 +177,10 @@ struct dray_dispatched {
  * Dispatches a job: checks it and stores it before returning. `payload` is one JSON value (NULL:
  * null), `more` the rest of struct dray_new_job (its type and payload are ignored), `out` may be
  * NULL. DRAY_OK and DRAY_EXISTS both mean that the job is kept. DRAY_UNKNOWN: it may be; dispatch
- * the same id again to make sure. DRAY_FULL: try later. On sync the handler runs before this
- * returns: DRAY_OK if it succeeded, DRAY_FAILED and its error if it failed for good.
+ * the same id again to make sure. DRAY_FULL: try later. DRAY_DUPLICATE, DRAY_CONFLICT: as `out`
+ * says; DRAY_LIMIT: a payload, time or batch beyond its bound; DRAY_UNSUPPORTED: the driver has no
+ * priorities or unique keys. On sync the handler runs before this returns: DRAY_OK if it succeeded,
+ * DRAY_FAILED and its error if it failed for good.
  */
 DRAY_API int dray_dispatch(struct dray *dray, const char *type, const char *payload,
     const struct dray_new_job *more, struct dray_dispatched *out, struct dray_error *error);
@@ -178,8 +188,9 @@ DRAY_API int dray_dispatch(struct dray *dray, const char *type, const char *payl
 /*
  * Dispatches many at once, all or none, into one queue. `out` is NULL or has `n` places, each
  * filled in even if the batch is refused: if that is for some of its jobs, the others have DRAY_OK
- * or DRAY_EXISTS there although nothing was stored. Errors name the first offender by its index,
- * from 0.
+ * or DRAY_EXISTS there although nothing was stored; if it is for none of them in particular, all
+ * have the batch's code. Errors name the first offender by its index, from 0; otherwise they are
+ * those of dray_dispatch.
  */
 DRAY_API int dray_dispatch_batch(struct dray *dray, const struct dray_new_job *jobs, size_t n,
     struct dray_dispatched *out, struct dray_error *error);
@@ -226,12 +237,15 @@ struct dray_handler_options {
 
 /*
  * Registers the handler of a type; a later call, or one before the configuration's own, replaces
- * it, also while a worker runs. `fn` NULL removes it.
+ * it, also while a worker runs. `fn` NULL removes it; `user` must stay valid as long as a handler
+ * may run. DRAY_INVALID for a type that is no name or a backoff that is none.
  */
 DRAY_API int dray_on(struct dray *dray, const char *type, dray_handler_fn fn, void *user,
     const struct dray_handler_options *options, struct dray_error *error);
 
-/* Loads a handler module (dray/module.h), or every module of a folder. */
+/* Loads a handler module (dray/module.h), or every module of a folder. DRAY_NOTFOUND; DRAY_CONFIG
+   or DRAY_UNSUPPORTED for a file that is no module of this version, DRAY_DENIED for one that others
+   may write; what the module's own init answers. Modules before the one that failed stay loaded. */
 DRAY_API int dray_load_handlers(struct dray *dray, const char *path, struct dray_error *error);
 
 /* What a handler may ask. Strings and JSON live until the handler returns. */
@@ -256,7 +270,8 @@ DRAY_API struct dray *dray_attempt_dray(struct dray_attempt *attempt);
    May be called from threads that the handler started. */
 DRAY_API int dray_attempt_cancelled(const struct dray_attempt *attempt);
 
-/* What a handler may say. Each returns DRAY_OK, or DRAY_LIMIT or DRAY_INVALID without effect. */
+/* What a handler may say. Each returns DRAY_OK, or DRAY_LIMIT (too long), DRAY_INVALID (no JSON),
+   DRAY_NOMEM or, in a child after fork, DRAY_FORKED, without effect. The text is copied. */
 /* Progress, for people; at most 4 KiB; kept with the next renewal and with the outcome. */
 DRAY_API int dray_attempt_progress(struct dray_attempt *attempt, const char *text);
 /* The result of a success: one JSON value. */
@@ -320,7 +335,7 @@ enum {
 
 /* Zero: the value of queue.worker in the configuration. */
 struct dray_worker_options {
-    uint32_t concurrency;
+    uint32_t concurrency;      /* jobs at a time, at most 1024 */
     uint64_t max_jobs;         /* stop after so many started attempts */
     uint64_t timeout_ms;       /* stop after so long */
     uint64_t delay_ms;         /* pause of an executor between two jobs */
@@ -329,7 +344,7 @@ struct dray_worker_options {
     uint64_t poll_interval_ms; /* 100 to 1000 */
     uint32_t prefetch; /* jobs reserved beyond what executors can start at once; 0: automatic */
     uint64_t shutdown_timeout_ms;
-    const char *isolation; /* "thread" or "process" */
+    const char *isolation; /* "thread"; "process" is DRAY_UNSUPPORTED in this version */
     uint32_t flags;
     struct dray_callbacks callbacks;
 };
@@ -350,25 +365,28 @@ struct dray_work_report {
 /*
  * Works in the foreground until stopped, or until max_jobs, timeout or an empty queue say so.
  * DRAY_OK in all these cases; DRAY_POISONED if the store failed for good; DRAY_CONFLICT if this
- * instance already has a worker; DRAY_INVALID on sync (jobs run when dispatched). `report` may be
- * NULL.
+ * instance already has a worker; DRAY_INVALID on sync (jobs run when dispatched) and for options
+ * out of range; DRAY_UNSUPPORTED for DRAY_WORK_UNTIL_EMPTY with a driver that has no stats.
+ * `report` may be NULL. Not from a handler or callback.
  */
 DRAY_API int dray_work(struct dray *dray, const struct dray_worker_options *options,
     struct dray_work_report *report, struct dray_error *error);
 
-/* Starts a worker in the background. One worker an instance. */
+/* Starts a worker in the background, with the errors of dray_work. One worker an instance. */
 DRAY_API int dray_worker_start(
     struct dray *dray, const struct dray_worker_options *options, struct dray_error *error);
 
 /*
  * Stops the background worker: nothing new is reserved, running handlers get the shutdown timeout,
  * what was not started is handed back. DRAY_OK with `report->running` handlers that would not end
- * (their leases expire); the same answer if no worker runs. Not from a handler or callback.
+ * (their leases expire); the same answer if no worker runs. DRAY_POISONED if the store has failed
+ * for good. DRAY_INVALID from a handler or callback, which would wait for itself.
  */
 DRAY_API int dray_worker_stop(
     struct dray *dray, struct dray_work_report *report, struct dray_error *error);
 
-/* Waits until the background worker has stopped by itself (max_jobs, timeout, until empty). */
+/* Waits until the background worker has stopped by itself (max_jobs, timeout, until empty), and
+   answers as dray_worker_stop. */
 DRAY_API int dray_worker_wait(
     struct dray *dray, struct dray_work_report *report, struct dray_error *error);
 
@@ -402,8 +420,9 @@ DRAY_API int dray_work_one(struct dray *dray, const struct dray_worker_options *
 
 /*
  * Runs `fn(arg)` on an executor of the background worker, ahead of jobs, and waits for it; *result
- * is what it returned. Nothing is stored. DRAY_INVALID if no worker runs; on sync it runs here and
- * now. From a handler, a callback or such a function it runs at once on that thread.
+ * is what it returned. Nothing is stored. DRAY_INVALID if no worker runs; DRAY_CLOSED if it stopped
+ * before it came to `fn`; on sync `fn` runs here and now. From a handler, a callback or such a
+ * function it runs at once on that thread.
  */
 DRAY_API int dray_run_inline(
     struct dray *dray, int (*fn)(void *arg), void *arg, int *result, struct dray_error *error);
@@ -440,12 +459,14 @@ struct dray_list_options {
 /* Returns 0 to go on, else the listing stops and returns that value. */
 typedef int (*dray_job_fn)(const struct dray_job_info *job, void *user);
 
-/* Shows jobs, oldest first where the store has that order. `each` may call into the instance. */
+/* Shows jobs, oldest first where the store has that order. `each` may call into the instance; the
+   job is valid during its call. DRAY_INVALID for a state that there is none of, DRAY_NOTFOUND for a
+   name that nothing can have, DRAY_UNSUPPORTED if the driver has no list. */
 DRAY_API int dray_list(struct dray *dray, const struct dray_list_options *options, dray_job_fn each,
     void *user, struct dray_error *error);
 
-/* Everything about one job. `queue` NULL: all queues; DRAY_CONFLICT if two have the id. The job is
-   for dray_job_info_free. */
+/* Everything about one job. `queue` NULL: all queues; DRAY_CONFLICT if two have the id,
+   DRAY_NOTFOUND if none has. The job is for dray_job_info_free, which takes NULL too. */
 DRAY_API int dray_get(struct dray *dray, const char *queue, const char *id,
     struct dray_job_info **out, struct dray_error *error);
 DRAY_API void dray_job_info_free(struct dray_job_info *job);
@@ -478,7 +499,8 @@ struct dray_stats {
     double average_processing_time_ms;                 /* below 0: none yet */
 };
 
-/* Stats of one queue, or of all (NULL). The result is for dray_stats_free. */
+/* Stats of one queue, or of all (NULL). The result is for dray_stats_free, which takes NULL too.
+   DRAY_UNSUPPORTED if the driver has no stats. */
 DRAY_API int dray_get_stats(
     struct dray *dray, const char *queue, struct dray_stats **out, struct dray_error *error);
 DRAY_API void dray_stats_free(struct dray_stats *stats);
@@ -497,7 +519,7 @@ struct dray_health {
 };
 
 /* Compares stats with queue.health. Returns DRAY_OK also when the health is bad; an error of the
-   store counts as critical. */
+   store counts as critical. DRAY_UNSUPPORTED if the driver has no stats. */
 DRAY_API int dray_check_health(
     struct dray *dray, struct dray_health *out, struct dray_error *error);
 
@@ -505,12 +527,17 @@ DRAY_API int dray_check_health(
 /* Mending                                                                                     */
 /* ------------------------------------------------------------------------------------------- */
 
-/* Each names jobs by id; `queue` NULL looks in all queues (DRAY_CONFLICT if an id is in two). */
+/* kick, cancel, remove, pause, resume, reset: DRAY_UNSUPPORTED if the driver has no `change`. */
 
-/* A dead or delayed job becomes ready now. */
+/* Each of these names a job by its id; `queue` NULL looks in all queues (DRAY_CONFLICT if it is in
+   two). DRAY_NOTFOUND if there is none. */
+
+/* A dead or delayed job becomes ready now; a ready one stays as it is. DRAY_CONFLICT if it runs or
+   is done, DRAY_DUPLICATE if another job holds its unique key by now. */
 DRAY_API int dray_kick(
     struct dray *dray, const char *queue, const char *id, struct dray_error *error);
-/* A waiting job becomes dead as "cancelled"; a running one is told. */
+/* A waiting job becomes dead as "cancelled"; a running one is told. DRAY_CONFLICT if it has ended.
+ */
 DRAY_API int dray_cancel(
     struct dray *dray, const char *queue, const char *id, struct dray_error *error);
 /* Gone without a trace; a running one (DRAY_CONFLICT) only with `force`. */
@@ -548,7 +575,8 @@ enum {
  * DRAY_OK also for jobs that are there already: `out`, NULL or `n` places as in
  * dray_dispatch_batch, says DRAY_EXISTS for them. DRAY_CONFLICT (that id with other content) and
  * DRAY_DUPLICATE (its unique key is held) refuse all, and `out` names the offenders.
- * DRAY_UNSUPPORTED on sync, and where the driver cannot keep what a job has.
+ * DRAY_UNSUPPORTED on sync, and where the driver cannot keep what a job has; DRAY_INVALID and
+ * DRAY_LIMIT for what no store holds, and for flags that are not known.
  */
 DRAY_API int dray_restore(struct dray *dray, const struct dray_job_info *jobs, size_t n,
     uint32_t flags, struct dray_dispatched *out, struct dray_error *error);
@@ -580,16 +608,17 @@ DRAY_API int dray_tend_store(struct dray *dray, uint32_t what, struct dray_tend_
 /* ------------------------------------------------------------------------------------------- */
 
 /* One value in force. `origin` says where it comes from: "FILE:LINE", "default", "QUEUE_DRIVER",
-   "setting". Secrets show as "***". */
+   "setting". Secrets show as "***". Valid during the call. */
 struct dray_config_row {
     const char *key; /* "queue.sqlite.path" */
     const char *value;
     const char *origin;
 };
+/* Returns 0 to go on, else it stops and that value is returned. */
 typedef int (*dray_config_fn)(const struct dray_config_row *row, void *user);
 
 /* Reads and checks the configuration, driver options and handlers included, without opening the
-   store; shows each value if `each` is not NULL. */
+   store; shows each value if `each` is not NULL. The errors of dray_open that need no store. */
 DRAY_API int dray_check_config(
     const struct dray_options *options, dray_config_fn each, void *user, struct dray_error *error);
 
@@ -603,6 +632,7 @@ struct dray_found_driver {
     const struct dray_driver *driver; /* NULL if it was refused; then `problem` says why */
     const char *problem;
 };
+/* Returns 0 to go on, as above. */
 typedef int (*dray_found_driver_fn)(const struct dray_found_driver *found, void *user);
 
 /* Every driver of the driver folders and every registered one; with a name (or a path with a slash)

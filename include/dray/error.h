@@ -31,7 +31,7 @@ enum {
     DRAY_STALE = 4,     /* the token is no longer current: the job has a new owner or has ended */
     DRAY_NOTFOUND = 5,  /* no such job, queue, file or driver */
     DRAY_CANCELLED = 6, /* the job is marked as cancelled */
-    DRAY_FAILED = 7,    /* sync: the job failed for good; inline calls: the function failed */
+    DRAY_FAILED = 7,    /* sync: the job failed for good */
     DRAY_EMPTY = 8,     /* there is nothing to do */
 
     /* Certainly not done. */
