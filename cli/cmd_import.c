@@ -68,8 +68,8 @@ static int read_line(struct importing *im, const struct line_reader *reader,
     int (*each)(struct importing *im, struct transfer_line *line))
 {
     struct transfer_line line;
-    if (strspn(reader->text, " \t\r") == reader->len)
-        return EXIT_DONE;
+    if (reader->number > 1 && strspn(reader->text, " \t\r") == reader->len)
+        return EXIT_DONE; /* the first line tells the format */
     if (im->ended)
         return damaged(im, reader->number, "there is more behind the last line of the export");
     int status = transfer_read(im->cli, im->name, reader->number, reader->text, reader->len, &line);

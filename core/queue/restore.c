@@ -67,6 +67,11 @@ static int take_texts(const struct drafts *d, const struct dray_job_info *info, 
     return DRAY_OK;
 }
 
+static int has_ended(const struct dray_job *job)
+{
+    return job->state == DRAY_STATE_DEAD || job->state == DRAY_STATE_DONE;
+}
+
 static int take_numbers(
     const struct drafts *d, const struct dray_job_info *info, struct dray_job *job)
 {
@@ -79,14 +84,15 @@ static int take_numbers(
     job->releases = info->releases;
     job->max_attempts = info->max_attempts;
     job->token.counter = info->fence;
-    job->flags = info->cancelled ? DRAY_JOB_CANCELLED : 0;
+    /* A mark on a job that has ended would bury it again as soon as somebody kicks it. */
+    job->flags = info->cancelled && !has_ended(job) ? DRAY_JOB_CANCELLED : 0;
     return draft_timeout(d, info->timeout_ms, &job->timeout_ms);
 }
 
 static int take_times(
     const struct drafts *d, const struct dray_job_info *info, struct dray_job *job)
 {
-    int ended = job->state == DRAY_STATE_DEAD || job->state == DRAY_STATE_DONE;
+    int ended = has_ended(job);
     int64_t latest = d->now_ms + (int64_t)DELAY_MAX_MS;
     if (info->created_ms < 0 || info->run_at_ms < 0 || info->ended_ms < 0 ||
         info->created_ms > latest || info->run_at_ms > latest || info->ended_ms > latest)

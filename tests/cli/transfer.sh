@@ -183,6 +183,8 @@ test_damaged_files() {
     refused 74 'jobs.jsonl' 'empty'
     sed 1d whole >jobs.jsonl
     refused 2 'jobs.jsonl:1:' 'dray export'
+    { echo && sed 1d whole; } >jobs.jsonl
+    refused 2 'jobs.jsonl:1:' 'dray export'
     echo 'dear diary' >jobs.jsonl
     refused 2 'jobs.jsonl:1:' 'dray export'
     sed '1s/: 1,/: 2,/' whole >jobs.jsonl

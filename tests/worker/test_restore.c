@@ -40,6 +40,7 @@ static void test_all_that_was_lived_through_is_kept(void **state)
     was.attempts = 3;
     was.releases = 2;
     was.fence = 41;
+    was.cancelled = 1; /* means nothing by now */
     was.last_error = "no route";
     was.progress = "half";
     was.created_ms = now - 5000;
@@ -50,6 +51,7 @@ static void test_all_that_was_lived_through_is_kept(void **state)
     assert_int_equal(is->attempts, 3);
     assert_int_equal(is->releases, 2);
     assert_int_equal(is->fence, 41);
+    assert_int_equal(is->cancelled, 0);
     assert_string_equal(is->last_error, "no route");
     assert_string_equal(is->progress, "half");
     assert_int_equal(is->created_ms, was.created_ms);
