@@ -25,6 +25,9 @@ static const struct {
     {"WRONGPASS", DRAY_DENIED, 1, "username or password of the connection is wrong"},
     {"DENIED", DRAY_DENIED, 1, "give the server a user with a password"}, /* protected mode */
     {"NOPERM", DRAY_DENIED, 0, "give this user the commands and keys of docs/deployment.md"},
+    /* The same to a command of a script, as Redis 7.0 says it (src/script.c). */
+    {"ERR The user executing the script", DRAY_DENIED, 0,
+        "give this user the commands and keys of docs/deployment.md"},
     {"LAYOUT", DRAY_UNSUPPORTED, 0, "a newer Dray wrote it; update this one"},
     {"MOVED", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},
     {"ASK", DRAY_UNSUPPORTED, 0, "a cluster is not supported yet; name a single server"},

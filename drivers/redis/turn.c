@@ -225,10 +225,12 @@ static int append(
     if (!plan_append(store, turn))
         return 0;
     *code = script_call(store, call, SCRIPT_APPEND, 0, 0, &reply);
-    int done = *code != DRAY_OK || script_said(reply, "appended", 1);
+    int careful = *code == DRAY_OK && script_said(reply, "careful", 1);
+    if (*code == DRAY_OK && !careful && !script_said(reply, "appended", 1))
+        *code = answer_strange(store, call, 0);
     if (reply)
         freeReplyObject(reply);
-    return done;
+    return !careful;
 }
 
 int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)

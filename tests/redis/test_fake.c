@@ -45,6 +45,12 @@ static int32_t push(void)
     return rig_push(&rig, "j0", 0);
 }
 
+/* Always by the script of the turn. */
+static int32_t push_again(void)
+{
+    return rig_push(&rig, "j0", DRAY_PUSH_RESEND);
+}
+
 static int32_t reserve(void)
 {
     return rig_reserve(&rig, 4, 0, 0);
@@ -124,9 +130,9 @@ static const struct {
     const char *name;
     int32_t (*call)(void);
     int reads;
-} calls[] = {{"push", push, 0}, {"reserve", reserve, 0}, {"ack", ack, 0}, {"retry", retry, 0},
-    {"extend", extend, 0}, {"cancel", cancel, 0}, {"pause", pause_queue, 0}, {"list", list, 1},
-    {"stats", stats, 1}, {"check", check, 1}};
+} calls[] = {{"push", push, 0}, {"push again", push_again, 0}, {"reserve", reserve, 0},
+    {"ack", ack, 0}, {"retry", retry, 0}, {"extend", extend, 0}, {"cancel", cancel, 0},
+    {"pause", pause_queue, 0}, {"list", list, 1}, {"stats", stats, 1}, {"check", check, 1}};
 #define NCALLS (sizeof(calls) / sizeof(calls[0]))
 
 /* ---- judging ---- */
@@ -369,6 +375,7 @@ static const struct {
     {RAW("*2\r\n$8\r\nregister\r\n*1\r\n:-1\r\n")},
     {RAW("*2\r\n$8\r\nregister\r\n*1\r\n:1024\r\n")},
     {RAW("*2\r\n$8\r\nregister\r\n*1\r\n:0\r\n")},
+    {RAW("*1\r\n$7\r\ncareful\r\n")},
     {RAW("*2\r\n$6\r\nchange\r\n:1\r\n")},
     {RAW("*2\r\n$6\r\nchange\r\n$0\r\n\r\n")},
     {RAW("*2\r\n$6\r\nchange\r\n$9\r\nOOOOOOOOO\r\n")},
@@ -435,6 +442,21 @@ static void test_nonsense(void **state)
     close_all();
 }
 
+/* R3: after an answer that a plain push cannot have, no later refusal says that nothing was done.
+ */
+static void test_answer_to_another(void **state)
+{
+    static const char stats[] = "*1\r\n$5\r\nstats\r\n";
+    (void)state;
+    open_sound();
+    snprintf(what, sizeof(what), "push, answered as stats");
+    fake_set(&fake, &(struct fake_answer){
+                        .word = "EVALSHA", .bytes = stats, .len = sizeof(stats) - 1, .times = 1});
+    expect_code(push(), DRAY_UNKNOWN);
+    assert_int_equal(fake_given(&fake), 1);
+    close_all();
+}
+
 /* Whatever it is, it is not a Redis that is fit for use: 69, 77 or 78 for the command. */
 static void test_garbage_at_open(void **state)
 {
@@ -468,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_errors_at_open),
         cmocka_unit_test(test_errors_when_connecting_again),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_answer_to_another),
         cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_garbage_at_open),
     };

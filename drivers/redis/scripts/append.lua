@@ -47,14 +47,20 @@ end
 if type(redis.pcall('HSET', jobs, unpack(fields))) == 'table' then
     return careful
 end
-call('RPUSH', list, unpack(ids))
+
+-- What is refused from here on, as to a user who may not, leaves something behind and says so.
+local answer = redis.pcall('RPUSH', list, unpack(ids))
 for i = 1, #plan[5], 2 do
     local field, count = 'pushed:' .. plan[5][i], string.format('%d', plan[5][i + 1])
-    if type(redis.pcall('HINCRBY', totals, field, count)) == 'table' then
-        call('HSET', totals, field, count) -- it was no number
+    if type(answer) ~= 'table' and
+        type(redis.pcall('HINCRBY', totals, field, count)) == 'table' then
+        answer = redis.pcall('HSET', totals, field, count) -- it was no number
     end
 end
-if was_empty then
-    call('PUBLISH', base .. 'bell', '1')
+if type(answer) ~= 'table' and was_empty then
+    answer = redis.pcall('PUBLISH', base .. 'bell', '1')
+end
+if type(answer) == 'table' then
+    return redis.error_reply('DIRTY ' .. answer.err)
 end
 return {'appended'}
