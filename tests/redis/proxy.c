@@ -282,6 +282,16 @@ int proxy_fired(struct proxy *proxy)
     return fired;
 }
 
+unsigned proxy_clients(struct proxy *proxy)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&proxy->lock);
+    for (int i = 0; i < PROXY_PAIRS; i++)
+        n += proxy->pairs[i].fd[0] >= 0;
+    pthread_mutex_unlock(&proxy->lock);
+    return n;
+}
+
 static void ask(struct proxy *proxy, int what)
 {
     pthread_mutex_lock(&proxy->lock);

@@ -54,6 +54,8 @@ void proxy_stop(struct proxy *proxy);
 void proxy_set(struct proxy *proxy, enum proxy_harm harm, enum proxy_side side, uint64_t at);
 uint64_t proxy_passed(struct proxy *proxy, enum proxy_side side);
 int proxy_fired(struct proxy *proxy);
+/* Clients whose connections stand: one that has given up is counted until all it sent is read. */
+unsigned proxy_clients(struct proxy *proxy);
 
 /* Sends all that is kept to where it was to go, and goes on there. Returns once it is sent. */
 void proxy_release(struct proxy *proxy);
