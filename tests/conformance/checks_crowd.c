@@ -16,6 +16,7 @@
 #define PATIENCE_S 120
 #define BUDGET_MS 200
 #define SLACK_MS 1500 /* for one wait on a disk, and for a machine that is busy */
+#define IDLE_MS 1000  /* so long without a call answered is not at work */
 
 struct crowd {
     struct check *check;
@@ -169,20 +170,39 @@ static void killed_opening(struct check *check)
     killed(check, CROWD_DIES_OPENING);
 }
 
+/* Has the other process come further? One that still opens the store, or is done, stands in
+   nobody's way. */
+static int is_at_work(struct crowd_ledger *ledger, uint64_t *seen)
+{
+    int64_t end = now_ms() + IDLE_MS;
+
+    while (atomic_load(&ledger->moves) == *seen && now_ms() < end)
+        poll(NULL, 0, 1);
+    uint64_t before = *seen;
+    *seen = atomic_load(&ledger->moves);
+    return *seen != before;
+}
+
 /* Each time another process is stopped somewhere in what it does: a call may wait for it as long as
    its budget says. */
-static void try_beside(struct check *check, pid_t other)
+static void try_beside(struct check *check, struct crowd_ledger *ledger, pid_t other)
 {
     struct subject *s = &check->subject;
+    uint64_t seen = 0;
     char id[16];
+    struct dray_job job = job_of("ours");
 
+    job.queue = str("other"); /* the crowd takes none but its own */
     s->budget_ms = BUDGET_MS;
     for (int i = 0; i < (check->quick ? 8 : 60) && !check->failure[0]; i++) {
+        if (!is_at_work(ledger, &seen))
+            return;
         snprintf(id, sizeof(id), "ours%d", i);
-        poll(NULL, 0, 1 + i % 3);
+        job.id = str(id);
+        poll(NULL, 0, i % 3);
         kill(other, SIGSTOP);
         int64_t start = now_ms();
-        int32_t code = subject_push_one(s, job_of(id));
+        int32_t code = subject_push_one(s, job);
         int64_t took = now_ms() - start;
         kill(other, SIGCONT);
         if (took > BUDGET_MS + SLACK_MS)
@@ -206,7 +226,7 @@ static void gives_up(struct check *check)
     else if (subject_open_another(s) != DRAY_OK)
         check_fail(check, "open", 0, "%s", s->error.text);
     else
-        try_beside(check, crowd.pids[0]);
+        try_beside(check, crowd.ledger, crowd.pids[0]);
     if (crowd.pids[0] > 0) {
         kill(crowd.pids[0], SIGKILL);
         waitpid(crowd.pids[0], NULL, 0);
