@@ -12,6 +12,9 @@
 #define ASK_MS 500 /* connecting, logging in and the answer of one sentinel */
 #define PORT 26379
 
+/* Word of a switch may be missed, so the sentinel is also asked in so long intervals. */
+#define CHECK_MS 1000
+
 /* The server answers, no sentinel does: they are asked again after so long, doubled each time. */
 #define RETRY_FIRST_MS 1000
 #define RETRY_SHIFT_MAX 4u
@@ -164,6 +167,9 @@ static int32_t ask(struct store *store, struct dray_call *call, uint32_t which)
     store->link.place = place;
     store->sentinel.context = context;
     store->sentinel.first = which;
+    store->sentinel.check_ms = store_clock_ms() + CHECK_MS;
+    store->sentinel.failures = 0;
+    store->sentinel.retry_ms = 0;
     bell_add(store, context->fd);
     return DRAY_OK;
 }
@@ -214,20 +220,23 @@ int32_t sentinel_find(struct store *store, struct dray_call *call)
     return give_up(store, call, worst, reason);
 }
 
+static int is_quiet(const struct sentinel *sentinel)
+{
+    return sentinel->context && !wait_is_dead(sentinel->context) &&
+           store_clock_ms() < sentinel->check_ms;
+}
+
 int sentinel_moved(struct store *store, struct dray_call *call)
 {
     struct sentinel *sentinel = &store->sentinel;
     struct link *link = &store->link;
-    if (!sentinel->n || (sentinel->context && !wait_is_dead(sentinel->context)) ||
-        store_clock_ms() < sentinel->retry_ms)
+    if (!sentinel->n || is_quiet(sentinel) || store_clock_ms() < sentinel->retry_ms)
         return 0;
     struct place before = link->place;
     char where[sizeof(link->where)];
     memcpy(where, link->where, sizeof(where));
-    if (sentinel_find(store, call) == DRAY_OK) {
-        sentinel->failures = 0;
+    if (sentinel_find(store, call) == DRAY_OK)
         return link->place.port != before.port || strcmp(link->place.host, before.host) != 0;
-    }
     /* The server answers, so that is no reason to leave it. */
     uint32_t shift = sentinel->failures < RETRY_SHIFT_MAX ? sentinel->failures++ : RETRY_SHIFT_MAX;
     sentinel->retry_ms = store_clock_ms() + ((int64_t)RETRY_FIRST_MS << shift);

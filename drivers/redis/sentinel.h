@@ -23,6 +23,7 @@ struct sentinel {
     uint32_t first;    /* which one is asked first: the same */
     uint32_t failures; /* to ask while the server answers, in a row */
     int64_t retry_ms;  /* not to ask before */
+    int64_t check_ms;  /* to ask then even without a word */
 };
 
 /* Reads whether the connection names sentinels; if so, messages name the master until it is found.
