@@ -36,8 +36,8 @@ void sentinel_init(struct store *store);
  */
 int32_t sentinel_find(struct store *store, struct dray_call *call);
 
-/* Nonzero if the master is somewhere else by now than the server that we are connected to. Asks
-   only if there may be news. */
+/* Nonzero if the master is somewhere else by now than the server that we are connected to. Asks if
+   there may be news, and once a second without. */
 int sentinel_moved(struct store *store, struct dray_call *call);
 
 /* A descriptor that turns readable when there is news; -1: none. */
