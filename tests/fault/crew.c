@@ -194,13 +194,40 @@ static void count(struct tally *t, const struct oracle_line *line)
     }
 }
 
-static struct tally tally_of(const struct oracle_line *lines, size_t n, const char *id)
+/* By id, and the lines of one id as they happened. */
+static int compare_lines(const void *a, const void *b)
+{
+    const struct oracle_line *left = *(const struct oracle_line *const *)a;
+    const struct oracle_line *right = *(const struct oracle_line *const *)b;
+    int order = strcmp(left->id, right->id);
+    return order ? order : (left > right) - (left < right);
+}
+
+/* Pointers to all lines, so ordered; for free(). A long campaign has too many to go through all of
+   them for each job. */
+static const struct oracle_line **order_lines(const struct oracle_line *lines, size_t n)
+{
+    const struct oracle_line **order = calloc(n ? n : 1, sizeof(const struct oracle_line *));
+    assert_non_null(order);
+    for (size_t i = 0; i < n; i++)
+        order[i] = &lines[i];
+    qsort(order, n, sizeof(const struct oracle_line *), compare_lines);
+    return order;
+}
+
+static struct tally tally_of(const struct oracle_line *const *order, size_t n, const char *id)
 {
     struct tally t = {0};
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(lines[i].id, id) == 0)
-            count(&t, &lines[i]);
+    size_t first = 0, end = n;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (strcmp(order[middle]->id, id) < 0)
+            first = middle + 1;
+        else
+            end = middle;
     }
+    for (size_t i = first; i < n && strcmp(order[i]->id, id) == 0; i++)
+        count(&t, order[i]);
     return t;
 }
 
@@ -230,9 +257,10 @@ static void judge(struct crew *crew)
 {
     struct oracle_line *lines;
     size_t n = oracle_read(crew->oracle, &lines);
+    const struct oracle_line **order = order_lines(lines, n);
     unsigned again = 0, poisoned = 0, more = 0;
     for (size_t i = 0; i < crew->nids; i++) {
-        struct tally t = tally_of(lines, n, crew->ids[i]);
+        struct tally t = tally_of(order, n, crew->ids[i]);
         judge_one(crew, &t, crew->ids[i]);
         poisoned += t.poison > 0;
         again += t.starts > 1;
@@ -240,10 +268,11 @@ static void judge(struct crew *crew)
     for (size_t i = 0; i < n; i++) {
         if (strcmp(lines[i].word, "pushed") != 0)
             continue;
-        struct tally t = tally_of(lines, n, lines[i].id);
+        struct tally t = tally_of(order, n, lines[i].id);
         judge_one(crew, &t, lines[i].id);
         more++;
     }
+    free(order);
     free(lines);
     printf("%zu jobs and %u from handlers, %u ran more than once, %u killed their workers\n",
         crew->nids, more, again, poisoned);
@@ -306,7 +335,9 @@ void crew_stop_and_go_on(struct crew *crew, const char *second_runs_ms, const ch
     crew_kill(second);
     struct oracle_line *lines;
     size_t n = oracle_read(crew->oracle, &lines);
-    struct tally t = tally_of(lines, n, job.id);
+    const struct oracle_line **order = order_lines(lines, n);
+    struct tally t = tally_of(order, n, job.id);
+    free(order);
     free(lines);
     assert_int_equal(t.starts, 2);
     assert_int_equal(t.acked, 1);
