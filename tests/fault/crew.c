@@ -240,8 +240,32 @@ static int is_dead(struct crew *crew, const char *id)
     return dead;
 }
 
+/* What the handlers and the store have to say of one job, for whoever must find out why. */
+static void tell(struct crew *crew, const char *id)
+{
+    struct oracle_line *lines;
+    size_t n = oracle_read(crew->oracle, &lines);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(lines[i].id, id) == 0)
+            print_error("  line %zu of %zu: %s, attempt %u, process %ld\n", i + 1, n, lines[i].word,
+                lines[i].number, lines[i].pid);
+    }
+    free(lines);
+    struct dray_job_info *job = NULL;
+    struct dray_error error = DRAY_ERROR_INIT;
+    if (dray_get(crew->dray, NULL, id, &job, &error) == DRAY_OK)
+        print_error("  in the store: %s, type %s, %u attempts, %s\n", job->state, job->type,
+            job->attempts, job->last_error ? job->last_error : "no error");
+    else
+        print_error("  in the store: %s\n", error.text);
+    dray_job_info_free(job);
+}
+
 static void judge_one(struct crew *crew, const struct tally *t, const char *id)
 {
+    int lost = !t->poison && t->dones == 0;
+    if (lost || t->after_end || t->poison > CREW_POISON_ATTEMPTS)
+        tell(crew, id);
     if (t->poison) {
         /* Fewer if its worker was killed between the reserve and the handler. */
         if (t->poison > CREW_POISON_ATTEMPTS || t->dones || !is_dead(crew, id))
@@ -318,6 +342,24 @@ static int wait_for_lines(const struct crew *crew, const char *word, const char 
     return 0;
 }
 
+/* Stops a worker, but not with the store's lock in its hands: that would stop everybody else too.
+ */
+static void stop_at_work(struct crew *crew, pid_t pid)
+{
+    int64_t end = now_ms() + 15000;
+    for (;;) {
+        kill(pid, SIGSTOP);
+        assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+        int code = dray_pause(crew->dray, "aside", NULL);
+        if (code == DRAY_OK)
+            return;
+        assert_int_equal(code, DRAY_BUSY);
+        assert_true(now_ms() < end);
+        kill(pid, SIGCONT);
+        crew_nap_ms(1);
+    }
+}
+
 void crew_stop_and_go_on(struct crew *crew, const char *second_runs_ms, const char *then, int times)
 {
     struct dray_dispatched job;
@@ -325,7 +367,7 @@ void crew_stop_and_go_on(struct crew *crew, const char *second_runs_ms, const ch
         dray_dispatch(crew->dray, "sleepy", second_runs_ms, NULL, &job, NULL), DRAY_OK);
     pid_t first = crew_start(crew);
     assert_true(wait_for_lines(crew, "start", job.id, 1));
-    kill(first, SIGSTOP);
+    stop_at_work(crew, first);
     pid_t second = crew_start(crew);
     assert_true(wait_for_lines(crew, then, job.id, times));
     kill(first, SIGCONT);

@@ -12,8 +12,8 @@
 /* Opens (and creates) the file for appending; -1 on failure. */
 int oracle_open(const char *path);
 
-/* Appends "WORD ID NUMBER PID\n". Aborts the process if that fails: without an oracle a test
-   proves nothing. */
+/* Appends "WORD ID NUMBER PID" as one line. Aborts the process if that fails: without an oracle a
+   test proves nothing. */
 void oracle_say(int fd, const char *word, const char *id, unsigned number);
 
 struct oracle_line {
@@ -23,7 +23,7 @@ struct oracle_line {
     long pid;
 };
 
-/* Reads the whole file. The lines are for free(). */
+/* Reads the whole file. The lines are for free(). Aborts on a line that is not whole. */
 size_t oracle_read(const char *path, struct oracle_line **lines);
 
 #endif
