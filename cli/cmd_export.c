@@ -34,6 +34,7 @@ struct exporting {
     FILE *file;
     const char *states; /* joined by commas, or NULL */
     uint64_t jobs;
+    int sys; /* errno of the write that failed */
 };
 
 static int print_job(const struct dray_job_info *job, void *user)
@@ -41,7 +42,10 @@ static int print_job(const struct dray_job_info *job, void *user)
     struct exporting *exporting = user;
     transfer_print_job(exporting->file, job);
     exporting->jobs++;
-    return ferror(exporting->file) ? -1 : 0;
+    if (!ferror(exporting->file))
+        return 0;
+    exporting->sys = errno;
+    return -1;
 }
 
 /* A failing file is for whoever closes it to report. */
@@ -81,8 +85,9 @@ static int export_to(struct cli *cli, const char *path, const char *states)
     int status = out_file_open(cli, path, &out);
     if (status != EXIT_DONE)
         return status;
-    struct exporting exporting = {out.file, states, 0};
+    struct exporting exporting = {.file = out.file, .states = states};
     status = export_jobs(cli, &exporting);
+    out.sys = exporting.sys;
     if (status == EXIT_DONE)
         status = out_file_finish(cli, &out);
     else
@@ -106,7 +111,7 @@ static int run(struct cli *cli)
     note_if_private(cli);
     if (values->output && strcmp(values->output, "-") != 0)
         return export_to(cli, values->output, states[0] ? states : NULL);
-    struct exporting exporting = {stdout, states[0] ? states : NULL, 0};
+    struct exporting exporting = {.file = stdout, .states = states[0] ? states : NULL};
     return export_jobs(cli, &exporting);
 }
 

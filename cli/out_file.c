@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,60 @@ static int refuse(const struct cli *cli, const char *path, int sys)
         "%s: cannot be written: %s", path, strerror(sys));
 }
 
+/* ---- a signal in the middle ---- */
+
+static const int deadly[] = {SIGINT, SIGTERM, SIGHUP, SIGXFSZ};
+#define DEADLY (sizeof(deadly) / sizeof(deadly[0]))
+
+static char *volatile unfinished; /* the draft to remove, or NULL */
+
+static void remove_and_die(int number)
+{
+    if (unfinished)
+        unlink(unfinished);
+    raise(number); /* delivered on return, with its default action */
+}
+
+static void watch_signals(void)
+{
+    for (size_t i = 0; i < DEADLY; i++) {
+        struct sigaction before;
+        struct sigaction ours = {.sa_handler = remove_and_die, .sa_flags = (int)SA_RESETHAND};
+        sigemptyset(&ours.sa_mask);
+        /* What is ignored, as under nohup, stays so. */
+        if (sigaction(deadly[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(deadly[i], &ours, NULL);
+    }
+}
+
+static void block_signals(sigset_t *before)
+{
+    sigset_t all;
+    sigemptyset(&all);
+    for (size_t i = 0; i < DEADLY; i++)
+        sigaddset(&all, deadly[i]);
+    sigprocmask(SIG_BLOCK, &all, before);
+}
+
+/* ---- the draft ---- */
+
+/* Makes the draft and remembers it as one step, to a signal. */
+static int make_draft(struct out_file *out)
+{
+    sigset_t before;
+    watch_signals();
+    block_signals(&before);
+    int fd = mkostemp(out->draft, O_CLOEXEC);
+    int sys = errno;
+    if (fd < 0)
+        out->draft[0] = 0;
+    else
+        unfinished = out->draft;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = sys;
+    return fd;
+}
+
 /* A file of the same folder, with the rights that a new file would have. */
 static int open_draft(struct out_file *out)
 {
@@ -26,11 +81,9 @@ static int open_draft(struct out_file *out)
         errno = ENAMETOOLONG;
         return -1;
     }
-    int fd = mkostemp(out->draft, O_CLOEXEC);
-    if (fd < 0) {
-        out->draft[0] = 0;
+    int fd = make_draft(out);
+    if (fd < 0)
         return -1;
-    }
     mode_t mask = umask(0);
     umask(mask);
     if (fchmod(fd, 0666 & ~mask) == 0 && (out->file = fdopen(fd, "w")))
@@ -78,11 +131,12 @@ static int sync_folder(const char *path)
 
 int out_file_finish(const struct cli *cli, struct out_file *out)
 {
-    errno = EIO; /* of a write that failed long ago nothing else is known */
-    int failed = ferror(out->file) || fflush(out->file) != 0;
-    if (!failed && out->draft[0])
-        failed = fsync(fileno(out->file)) != 0;
-    int sys = errno;
+    int failed = ferror(out->file);
+    int sys = !failed ? 0 : out->sys ? out->sys : EIO;
+    if (!failed && (fflush(out->file) != 0 || (out->draft[0] && fsync(fileno(out->file)) != 0))) {
+        failed = 1;
+        sys = errno;
+    }
     if (fclose(out->file) != 0 && !failed) {
         failed = 1;
         sys = errno;
@@ -93,8 +147,10 @@ int out_file_finish(const struct cli *cli, struct out_file *out)
         failed = 1;
         sys = errno;
     }
-    if (!failed)
+    if (!failed) {
+        unfinished = NULL;
         return EXIT_DONE;
+    }
     out_file_drop(out);
     return refuse(cli, out->path, sys);
 }
@@ -106,5 +162,6 @@ void out_file_drop(struct out_file *out)
     out->file = NULL;
     if (out->draft[0])
         unlink(out->draft);
+    unfinished = NULL;
     out->draft[0] = 0;
 }

@@ -66,6 +66,44 @@ test_bytes_of_payloads() {
     run 5 push ok '{"a":1e400,"\u007f":"\u00e9"}' --id one -c file.yaml
 }
 
+many_jobs() {
+    seq 1 "$1" | sed 's/.*/{"type": "ok", "payload": "&"}/' | "$dray" push --lines >/dev/null
+}
+
+# interrupt_export: ends an export by TERM while it writes. What became of it is in status.
+interrupt_export() {
+    local drafts=() deadline=$((SECONDS + 20))
+    "$dray" export -o jobs.jsonl -q 2>/dev/null &
+    until drafts=(jobs.jsonl.*) && [ -e "${drafts[0]}" ]; do
+        [ -e jobs.jsonl ] || [ "$SECONDS" -ge "$deadline" ] && break
+    done
+    kill -TERM $! 2>/dev/null
+    wait $!
+    status=$?
+}
+
+test_an_interrupted_export_leaves_nothing() {
+    many_jobs 9000
+    for try in 1 2 3 4 5; do
+        rm -f jobs.jsonl
+        interrupt_export
+        [ "$status" -eq 0 ] || break # it was through before the signal came: once more
+    done
+    is "$try: $status" "$try: 143"
+    is "$(echo jobs.jsonl*)" 'jobs.jsonl*'
+}
+
+test_an_export_beyond_the_file_limit() {
+    many_jobs 1000
+    run 0 export -o jobs.jsonl
+    cp jobs.jsonl before
+    # In blocks of 1 KiB; the signal is ignored, as it is for a service, so that the write fails.
+    out=$(trap '' XFSZ && ulimit -f 64 && "$dray" export -o jobs.jsonl 2>&1)
+    is "$? $(echo jobs.jsonl*)" '74 jobs.jsonl'
+    has "$out" 'jobs.jsonl: cannot be written: File too large'
+    is "$(cmp jobs.jsonl before)" ''
+}
+
 test_a_second_import_is_harmless() {
     fill
     "$dray" export -o jobs.jsonl -q
