@@ -30,6 +30,8 @@ struct cli {
     int progress; /* a progress line stands on the terminal: clear it before printing */
     const struct dray_setting *settings; /* flags laid over the configuration: [nsettings] */
     size_t nsettings;
+    dray_log_fn log; /* takes the library's log instead of standard error; NULL: none does */
+    void *log_user;
     struct dray *dray;
     char config_path[PATH_MAX]; /* in force; "" if there is none */
 };

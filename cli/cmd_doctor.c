@@ -5,6 +5,7 @@
 #include "json_out.h"
 #include "verbs.h"
 
+#include <dray/driver.h>
 #include <dray/text.h>
 
 #include <stdarg.h>
@@ -18,6 +19,8 @@ struct findings {
     char warnings[WARNINGS_MAX][256];
     size_t n;
     int secrets; /* the configuration holds some */
+    uint64_t shutdown_ms;
+    struct cli *cli;
 };
 
 /* Shorter leases than this end while a worker merely swaps, pages or waits for a disk. */
@@ -33,6 +36,34 @@ DRAY_PRINTF(2, 3) static void warn(struct findings *findings, const char *fmt, .
     va_end(args);
 }
 
+/* What the driver warns of when it opens its store. */
+static void hear(void *user, int level, const char *line)
+{
+    struct findings *findings = user;
+    if (level == DRAY_LOG_WARN)
+        warn(findings, "%s", line);
+    else
+        log_to_stderr(findings->cli, level, line);
+}
+
+/* Rows of handlers come after those of the worker. */
+static void look_at_handler(const struct dray_config_row *row, struct findings *findings)
+{
+    static const char part[] = "handlers.", last[] = ".timeout";
+    size_t len = strlen(row->key);
+    uint64_t ms = 0;
+    char limit[DRAY_TIME_SIZE];
+    if (strncmp(row->key, part, sizeof(part) - 1) != 0 || len < sizeof(last) ||
+        strcmp(row->key + len - (sizeof(last) - 1), last) != 0)
+        return;
+    if (dray_parse_duration(row->value, &ms) == DRAY_OK && ms > findings->shutdown_ms)
+        warn(findings,
+            "%s: %s is %s, but a worker that is told to stop waits for %s (shutdown_timeout): a "
+            "job "
+            "that takes longer runs again",
+            row->origin, row->key, row->value, dray_format_duration(findings->shutdown_ms, limit));
+}
+
 static int look_at(const struct dray_config_row *row, void *user)
 {
     struct findings *findings = user;
@@ -41,6 +72,10 @@ static int look_at(const struct dray_config_row *row, void *user)
         return 0;
     if (strcmp(row->value, "***") == 0)
         findings->secrets = 1;
+    if (strcmp(row->key, "queue.worker.shutdown_timeout") == 0)
+        (void)dray_parse_duration(row->value, &findings->shutdown_ms);
+    else
+        look_at_handler(row, findings);
     if (strcmp(row->key, "queue.job.max_attempts") == 0 && strcmp(row->value, "1") == 0)
         warn(findings,
             "%s: queue.job.max_attempts is 1: a job whose worker dies is not tried again",
@@ -56,8 +91,8 @@ static void look_at_store(const struct dray_info *info, struct findings *finding
 {
     char lease[DRAY_TIME_SIZE];
     if (!info->runs_inline && strcmp(info->durability, "volatile") == 0)
-        warn(findings, "driver %s, durability volatile: jobs are gone with the process",
-            info->driver);
+        warn(findings, "driver %s, durability volatile: jobs are gone with the %s", info->driver,
+            info->shared ? "server's process" : "process");
     else if (strcmp(info->durability, "process") == 0)
         warn(findings,
             "durability process: jobs of the last moments are gone when the machine loses power; "
@@ -99,9 +134,12 @@ static int run(struct cli *cli)
     int status = find_config(cli);
     if (status != EXIT_DONE)
         return status;
+    static struct findings findings; /* the instance, which main closes, may still add to it */
     struct dray_options options;
+    findings.cli = cli;
+    cli->log = hear;
+    cli->log_user = &findings;
     open_options(cli, 0, &options);
-    struct findings findings = {.n = 0};
     struct dray_error error = DRAY_ERROR_INIT;
     if (dray_check_config(&options, look_at, &findings, &error) != DRAY_OK)
         return report_open(cli, &error);

@@ -31,8 +31,8 @@ void open_options(struct cli *cli, uint32_t flags, struct dray_options *options)
         .driver = cli->driver,
         .settings = cli->settings,
         .nsettings = cli->nsettings,
-        .log = log_to_stderr,
-        .log_user = cli,
+        .log = cli->log ? cli->log : log_to_stderr,
+        .log_user = cli->log ? cli->log_user : cli,
         .flags = flags,
     };
 }

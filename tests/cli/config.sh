@@ -82,6 +82,27 @@ Y
     has "$out" 'risky.yaml:4: queue.job.max_attempts'
     has "$out" 'risky.yaml:5: queue.keep.dead'
     run 78 doctor -c missing.yaml
+    cat >patient.yaml <<'Y'
+queue: {driver: sqlite, worker: {shutdown_timeout: 20s}}
+handlers:
+  long: {command: ["true"], timeout: 1m}
+  short: {command: ["true"], timeout: 20s}
+Y
+    run 1 doctor -c patient.yaml
+    one_line "$out"
+    has "$out" 'patient.yaml:3: handlers.long.timeout is 1m'
+}
+
+# What the driver warns of while it opens its store is a finding too.
+test_doctor_hears_the_driver() {
+    printf 'queue: {driver: file}\n' >file.yaml
+    "$dray" push ok -c file.yaml >/dev/null
+    "$dray" push ok -c file.yaml >/dev/null
+    sed -i '2s/push/hsup/' var/queue/jobs.jsonl
+    run 1 doctor -c file.yaml --json
+    json '.warnings|length' 1
+    has "$out" '1 damaged or missing records are set aside'
+    is "$err" ''
 }
 
 test_health() {
