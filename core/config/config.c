@@ -293,12 +293,26 @@ static int check_tree(struct config_state *state, struct dray_error *error)
 
 int config_place(const struct config *config, unsigned line, int code, struct dray_error *error)
 {
-    if (!error || error->line > 0 || line == 0 || !config->path)
+    if (code == DRAY_OK || !error || error->line > 0 || line == 0 || !config->path)
         return code;
     error_prefix(error, code, "%s:%u: ", config->path, line);
     snprintf(error->file, sizeof(error->file), "%s", config->path);
     error->line = line;
     return code;
+}
+
+const struct node *config_stray_section(const struct config *config, const char **meant)
+{
+    const struct node *queue = config->root ? node_get(config->root, "queue") : NULL;
+    if (config->section || strchr(config->driver, '/'))
+        return NULL;
+    *meant = config->driver;
+    for (const struct node *child = queue ? queue->first : NULL; child; child = child->next) {
+        if (child->type == NODE_MAP && !is_among(child->key, queue_keys, COUNT(queue_keys)) &&
+            dray_nearest(child->key, meant, 1))
+            return child;
+    }
+    return NULL;
 }
 
 int config_read(struct config **out, const struct dray_options *options, struct dray_error *error)

@@ -67,9 +67,10 @@ struct config {
     const char *driver; /* a name, or "custom"; anything with a slash is a path, made absolute */
     const char *driver_origin; /* where that came from: "FILE:LINE", "QUEUE_DRIVER" ... */
     const char *module;        /* the driver section's `module`, absolute; NULL: none given */
-    const char *queue;         /* default queue: the driver section's `queue`, else "default" */
-    uint64_t lease_ms;         /* retry_after */
-    uint32_t durability;       /* DRAY_DURABILITY_..., 0: the driver's default */
+    unsigned module_line;
+    const char *queue;   /* default queue: the driver section's `queue`, else "default" */
+    uint64_t lease_ms;   /* retry_after */
+    uint32_t durability; /* DRAY_DURABILITY_..., 0: the driver's default */
     unsigned durability_line;
     struct config_job job;
     struct config_worker worker;
@@ -95,6 +96,10 @@ void config_free(struct config *config);
    there, a durability that the driver cannot give. Leaves an error alone that has a place, and any
    if there is no file. Returns `code`. */
 int config_place(const struct config *config, unsigned line, int code, struct dray_error *error);
+
+/* For a driver without a section: one under `queue` with almost its name, which is likely to be
+   meant for it; *meant is that name. NULL: none. */
+const struct node *config_stray_section(const struct config *config, const char **meant);
 
 /*
  * The driver's own options, checked against its table: unknown keys, types, ranges, defaults,

@@ -65,18 +65,27 @@ static int add(struct filling *filling, const char *name, const struct dray_opti
     return DRAY_OK;
 }
 
+/* Only `custom` is told by its section where it is. */
+static int is_custom(const struct config *config)
+{
+    return strcmp(config->driver, "custom") == 0;
+}
+
 static int check_keys(struct filling *filling)
 {
     const struct node *section = filling->config->section;
     const struct dray_driver *driver = filling->driver;
-    size_t n = driver->noptions + driver_table.nrows;
-    const char **words = arena_alloc(filling->reader.arena, n, sizeof(*words));
+    size_t n = 0;
+    const char **words =
+        arena_alloc(filling->reader.arena, driver->noptions + driver_table.nrows, sizeof(*words));
     if (!words)
         return reader_no_memory(&filling->reader);
     for (uint32_t i = 0; i < driver->noptions; i++)
-        words[i] = row_at(driver, i).name;
-    for (size_t i = 0; i < driver_table.nrows; i++)
-        words[driver->noptions + i] = driver_table.rows[i].name;
+        words[n++] = row_at(driver, i).name;
+    for (size_t i = 0; i < driver_table.nrows; i++) {
+        if (i != DRIVER_MODULE || is_custom(filling->config))
+            words[n++] = driver_table.rows[i].name;
+    }
     for (const struct node *child = section ? section->first : NULL; child; child = child->next) {
         size_t i = 0;
         while (i < n && strcmp(words[i], child->key) != 0)

@@ -74,7 +74,6 @@ static const struct dray_option health_rows[] = {
 };
 const struct table health_table = {"queue.health", health_rows, COUNT(health_rows)};
 
-enum { DRIVER_MODULE, DRIVER_RETRY_AFTER, DRIVER_DURABILITY, DRIVER_QUEUE };
 static const struct dray_option driver_rows[] = {
     ROW(DRAY_OPTION_PATH, "module", NULL, NULL, 0, 0),
     ROW(DRAY_OPTION_DURATION, "retry_after", "90s", NULL, 1000, YEARS_MS),
@@ -247,6 +246,8 @@ int driver_section_read(const struct reader *reader, struct config *config)
     if (code != DRAY_OK)
         return code;
     config->module = values[DRIVER_MODULE].text;
+    if (values[DRIVER_MODULE].given)
+        config->module_line = values[DRIVER_MODULE].node->line;
     config->lease_ms = (uint64_t)values[DRIVER_RETRY_AFTER].number;
     if (values[DRIVER_DURABILITY].given) {
         config->durability = (uint32_t)values[DRIVER_DURABILITY].number + DRAY_DURABILITY_VOLATILE;

@@ -18,6 +18,7 @@ extern const struct table health_table;
 extern const struct table handler_table;
 extern const struct table backoff_table;
 extern const struct table driver_table;
+enum { DRIVER_MODULE, DRIVER_RETRY_AFTER, DRIVER_DURABILITY, DRIVER_QUEUE }; /* its rows */
 
 /* queue.job, worker, keep and health into `config`. */
 int sections_read(const struct reader *reader, const struct node *queue, struct config *config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/registry.h"
 
+#include "config/tree.h"
 #include "dray/text.h"
 #include "host/error.h"
 #include "store/descriptor.h"
@@ -216,12 +217,40 @@ static int not_found(const char *name, const char *origin, struct dray_error *er
 
 /* ------------------------------------------------------------------------------------------- */
 
+/* What was found only by its path is not there, or no driver: the path is the mistake. */
+static int place_path(const struct config *config, int code, struct dray_error *error)
+{
+    char text[sizeof(error->text)];
+    if (code == DRAY_OK || !error)
+        return code;
+    snprintf(text, sizeof(text), "%s", error->text);
+    return set_at_origin(error, code, config->driver_origin, text);
+}
+
+/* A section that is misspelled would leave the driver with its defaults, silently. One of another
+   driver that is installed is none of ours. */
+static int check_sections(const struct config *config, struct dray_error *error)
+{
+    struct found_driver other;
+    char path[PATH_MAX];
+    const char *meant = NULL;
+    const struct node *section = config_stray_section(config, &meant);
+    if (!section || find_registered(section->key, &other) ||
+        find_file(section->key, path, sizeof(path)))
+        return DRAY_OK;
+    return node_error(error, section,
+        "queue.%.40s: there is no such driver; did you mean queue.%.40s, the section of the driver "
+        "in use?",
+        section->key, meant);
+}
+
 /* `custom`: the module that its section names, else what the program registered under that name. */
 static int find_custom(
     const struct config *config, struct found_driver *out, struct dray_error *error)
 {
     if (config->module)
-        return load("custom", NULL, config->module, out, error);
+        return config_place(
+            config, config->module_line, load("custom", NULL, config->module, out, error), error);
     if (find_registered("custom", out))
         return DRAY_OK;
     int code = find_named("custom", out, error);
@@ -236,11 +265,13 @@ int registry_find(const struct config *config, struct found_driver *out, struct 
 {
     const char *name = config->driver;
     if (strchr(name, '/'))
-        return load(name, NULL, name, out, error);
+        return place_path(config, load(name, NULL, name, out, error), error);
+    int code = DRAY_NOTFOUND;
     if (strcmp(name, "custom") == 0)
-        return find_custom(config, out, error);
-    int code = driver_name_check(name) ? DRAY_NOTFOUND : find_named(name, out, error);
-    return code == DRAY_NOTFOUND ? not_found(name, config->driver_origin, error) : code;
+        code = find_custom(config, out, error);
+    else if (driver_name_check(name) || (code = find_named(name, out, error)) == DRAY_NOTFOUND)
+        code = not_found(name, config->driver_origin, error);
+    return code == DRAY_OK ? check_sections(config, error) : code;
 }
 
 static int show(const char *name, const char *path, int code, const struct found_driver *driver,

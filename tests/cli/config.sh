@@ -62,6 +62,36 @@ test_check_does_not_connect() {
     run 78 check -c missing.yaml
 }
 
+# refused YAML TEXT: it is refused with that text, in one line that names its place.
+refused() {
+    printf "$1\n" >refused.yaml
+    run 78 check -c refused.yaml
+    one_line "$err"
+    has "$err" "refused.yaml:$2"
+}
+
+test_sections_that_nobody_reads() {
+    refused 'queue:\n  driver: sqlite\n  sqlit: {path: x}' \
+        '3: queue.sqlit: there is no such driver; did you mean queue.sqlite'
+    refused 'queue: {driver: sqlite, sqlite: {module: ./x.so}}' '1: queue.sqlite has no key "module"'
+    # Sections of other drivers are not looked at, whether those are installed or not.
+    printf 'queue: {driver: sqlite, sync: {a: 1}, postgres: {b: 2}}\n' >others.yaml
+    run 0 check -c others.yaml
+    printf 'queue: {driver: file, fil: {a: 1}, file: {path: x}}\n' >others.yaml
+    run 0 check -c others.yaml
+}
+
+test_paths_of_drivers() {
+    refused 'queue:\n  driver: custom\n  custom:\n    module: ./none.so' '4: driver custom: '
+    refused 'queue:\n  driver: ./none.so' "2: driver $PWD/none.so: "
+    run 78 check --driver ./none.so --json
+    is "$(printf '%s\n' "$err" | jq .error.line)" null
+    cp "$DRAY_DRIVER_PATH/file.so" .
+    printf 'queue:\n  driver: custom\n  custom:\n    module: ./file.so\n    path: x\n' >good.yaml
+    run 0 check -c good.yaml --json
+    is "$err" ''
+}
+
 test_doctor() {
     run 0 doctor
     run 0 doctor --json
