@@ -42,9 +42,10 @@ static int ask(struct cli *cli, const struct dray_list_options *which)
     struct dray_error error = DRAY_ERROR_INIT;
     if (dray_list(cli->dray, which, count_job, &count, &error) != DRAY_OK)
         return report(cli, &error);
-    fprintf(stderr, "Remove %" PRIu64 " job%s (%s%s%s) for good? [y/N] ", count,
+    fprintf(stderr, "Remove %" PRIu64 " job%s (%s%s%s%s%s) for good? [y/N] ", count,
         count == 1 ? "" : "s", which->state, which->queue ? ", queue " : "",
-        which->queue ? which->queue : "");
+        which->queue ? which->queue : "", which->type ? ", type " : "",
+        which->type ? which->type : "");
     fflush(stderr);
     char answer[16];
     if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
@@ -55,8 +56,8 @@ static int ask(struct cli *cli, const struct dray_list_options *which)
 static int run(struct cli *cli)
 {
     const struct purge_values *values = cli->values;
-    if (!values->queue && !values->state)
-        return misuse(cli, "of what? Say --queue, --state or both");
+    if (!values->queue && !values->state && !values->type)
+        return misuse(cli, "of what? Say --queue, --state or --type, or several of them");
     if (!values->yes && !isatty(STDIN_FILENO))
         return misuse(cli, "there is no one to ask; say --yes");
     int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);

@@ -83,6 +83,19 @@ static void print_id(const struct cli *cli, const char *id)
     json_finish(&out);
 }
 
+/* The jobs are kept whatever becomes of the output: who cannot be given their ids is told one. */
+static int check_output(const struct cli *cli, const char *id, size_t n)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_DONE;
+    int sys = errno;
+    if (n == 1)
+        return fail(cli, EXIT_IO, DRAY_IO, "standard output: %s; job %s was pushed all the same",
+            strerror(sys), id);
+    return fail(cli, EXIT_IO, DRAY_IO,
+        "standard output: %s; all %zu jobs were pushed, the first is %s", strerror(sys), n, id);
+}
+
 /* 1: go on waiting; 0: ended. *status is what became of the job. */
 static int still_waiting(struct cli *cli, const char *queue, const char *id, int *status)
 {
@@ -185,7 +198,8 @@ static int push_one(struct cli *cli, const struct dray_new_job *job, int waits)
         print_id(cli, out.id);
     if (code != DRAY_OK && code != DRAY_EXISTS)
         return report(cli, &error);
-    return waits ? wait_for(cli, job->queue, out.id) : EXIT_DONE;
+    int status = check_output(cli, out.id, 1);
+    return waits && status == EXIT_DONE ? wait_for(cli, job->queue, out.id) : status;
 }
 
 static int run_one(struct cli *cli)
@@ -279,6 +293,8 @@ static int push_batch(struct cli *cli, const struct lines *lines, int waits)
         print_id(cli, out[i].id);
     if (!there)
         status = report_batch(cli, lines, out, &error);
+    else
+        status = check_output(cli, out[0].id, lines->n);
     for (size_t i = 0; i < lines->n && waits && there; i++) {
         int ended = wait_for(cli, lines->jobs[i].queue, out[i].id);
         status = status == EXIT_DONE ? ended : status;

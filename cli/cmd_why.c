@@ -62,8 +62,8 @@ static void explain_ready(const struct dray_queue_stats *queue, char *out)
             queue->name);
     else
         snprintf(out, SENTENCE_SIZE,
-            "it waits for its turn: %llu jobs of its queue %s are ready and %llu are running",
-            (unsigned long long)queue->ready, queue->name, (unsigned long long)queue->active);
+            "it waits for its turn in the queue %s: %llu ready, %llu running", queue->name,
+            (unsigned long long)queue->ready, (unsigned long long)queue->active);
 }
 
 static void explain_active(const struct dray_job_info *job, char *out)

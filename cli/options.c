@@ -126,8 +126,9 @@ static int set_number(
     if (o->kind == OPTION_DURATION) {
         if (dray_parse_duration(value, &to->value) == DRAY_OK)
             return 0;
-        return refuse(
-            error, "--%s: '%s' is not a duration; write 500ms, 90s, 5m, 1h or 7d", o->name, value);
+        return refuse(error,
+            "--%s: '%s' is not a duration; write 500ms, 90s, 5m, 1h or 7d (ten years at most)",
+            o->name, value);
     }
     if (parse_number(value, o->min, o->max, &to->value) == 0)
         return 0;

@@ -228,6 +228,15 @@ test_output_that_cannot_be_written() {
     is $? 74
     err=$(cat "$top/err")
     one_line "$err"
+    # A job that is pushed is not lost with the line that should have named it.
+    "$dray" push ok --id kept >/dev/full 2>"$top/err"
+    is $? 74
+    err=$(cat "$top/err")
+    one_line "$err"
+    has "$err" 'job kept was pushed all the same'
+    printf '{"type": "ok", "id": "a"}\n{"type": "ok", "id": "b"}\n' |
+        "$dray" push --lines >/dev/full 2>"$top/err"
+    has "$(cat "$top/err")" 'all 2 jobs were pushed, the first is a'
 }
 
 run_tests

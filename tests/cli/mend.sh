@@ -103,6 +103,8 @@ test_purge() {
     run 2 purge --state active --yes
     run 2 purge --state ded --yes
     has "$err" 'did you mean dead?'
+    run 0 purge --type nothing --yes --json
+    json .purged 0
     run 0 purge --state dead --yes --json
     json .purged 1
     run 0 purge --queue mail --yes
