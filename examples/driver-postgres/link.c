@@ -231,6 +231,36 @@ static PGconn *start(const struct store *store)
     return PQconnectStartParams(names, values, 0);
 }
 
+/* libpq keeps the code of a refused connection to itself, but verbose messages have it: "FATAL:
+   28P01: password authentication failed for user ...". "" if there is none. */
+static const char *refusal_in(const char *text)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t end = strcspn(text, "\n");
+    for (const char *p = text; (size_t)(p - text) + 9 < end; p++) {
+        if (memcmp(p, ":  ", 3) == 0 && strspn(p + 3, digits) == 5 && memcmp(p + 8, ": ", 2) == 0)
+            return p + 3;
+    }
+    return "";
+}
+
+/* What the server, or libpq without asking it, refused; and what to do about it. */
+static int32_t fail_to_connect(struct store *store, struct dray_call *call)
+{
+    PGconn *conn = store->link.conn;
+    const char *text = PQerrorMessage(conn), *state = refusal_in(text);
+    int32_t code = PQconnectionNeedsPassword(conn) ? DRAY_DENIED : code_of(state);
+    if (code == DRAY_IO || (!state[0] && code != DRAY_DENIED))
+        return fail(store, call, DRAY_UNREACHABLE, text);
+    const char *said = state[0] ? state + 7 : "no password was given";
+    const char *cure = code == DRAY_DENIED   ? "; give the connection a username and password that "
+                                               "the server's pg_hba.conf lets in"
+                       : code == DRAY_CONFIG ? "; create it, or name another one in the connection"
+                                             : "";
+    return store->host->fail(
+        call, code, 0, "%s: %.*s%s", store->link.where, (int)strcspn(said, "\n"), said, cure);
+}
+
 static int32_t connect_once(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
@@ -239,6 +269,7 @@ static int32_t connect_once(struct store *store, struct dray_call *call)
         return store_no_memory(store, call);
     name_server(link);
     PQsetNoticeProcessor(link->conn, ignore_notice, NULL);
+    PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE);
     PostgresPollingStatusType step =
         PQstatus(link->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
@@ -247,7 +278,8 @@ static int32_t connect_once(struct store *store, struct dray_call *call)
         step = PQconnectPoll(link->conn);
     }
     if (step != PGRES_POLLING_OK)
-        return fail(store, call, DRAY_UNREACHABLE, PQerrorMessage(link->conn));
+        return fail_to_connect(store, call);
+    PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
     return PQsetnonblocking(link->conn, 1) == 0 ? DRAY_OK : store_no_memory(store, call);
 }
 

@@ -103,6 +103,47 @@ def commit_answer_is_lost(example):
     example.dray("delete", "once")
 
 
+def ask_for_a_password(role):
+    """Whoever is that role has to give one from now on."""
+    path = os.path.join(os.environ["PGFOLDER"], "data", "pg_hba.conf")
+    with open(path, encoding="utf-8") as file:
+        rest = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"local all {role} scram-sha-256\n{rest}")
+    sql(f"CREATE ROLE {role} LOGIN PASSWORD 'right'; SELECT pg_reload_conf()")
+    until("the new rule", lambda: subprocess.run(["psql", "-qwX", "-U", role, "-c", ""],
+                                                 capture_output=True, check=False).returncode)
+
+
+def connect_as(example, status, **values):
+    """What `dray list` says when these values of the connection are others."""
+    values = {"path": os.environ["PGHOST"], "database": "postgres", "username": "dray", **values}
+    connection = ", ".join(f"{key}: {value}" for key, value in values.items())
+    with open(example.path("other.yaml"), "w", encoding="utf-8") as file:
+        file.write("queue: {driver: custom, custom: {module: ./postgres.so, schema: locked}}\n"
+                   f"connections: {{default: {{{connection}}}}}\n")
+    return example.run(DRAY, "list", "-c", "other.yaml", status=status, stderr=True)
+
+
+def doors(example):
+    """Who is not let in is told so, and not that the server is away."""
+    ask_for_a_password("locked")
+    wrong = connect_as(example, 77, username="locked", password="wrong")
+    check("password authentication failed" in wrong and "pg_hba.conf" in wrong, wrong)
+    none = connect_as(example, 77, username="locked")
+    check("no password was given" in none, none)
+    nobody = connect_as(example, 77, username="nobody")
+    check('role "nobody" does not exist' in nobody, nobody)
+    nowhere = connect_as(example, 78, database="nowhere")
+    check('database "nowhere" does not exist; create it' in nowhere, nowhere)
+    away = connect_as(example, 69, path="/nowhere")
+    check("No such file" in away, away)
+    for said in (wrong, none, nobody, nowhere, away):
+        equal(said.count("\n"), 1, f"lines of {said!r}")
+    sql("GRANT CREATE ON DATABASE postgres TO locked")
+    connect_as(example, 0, username="locked", password="right")
+
+
 def refusals(example):
     sql("UPDATE jobs.dray SET version = 2")
     newer = example.run(DRAY, "list", status=78, stderr=True)
@@ -121,4 +162,5 @@ with Example("driver-postgres") as example:
     first_job(example)
     workers_and_sessions_die(example)
     commit_answer_is_lost(example)
+    doors(example)
     refusals(example)
