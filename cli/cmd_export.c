@@ -48,6 +48,26 @@ static int print_job(const struct dray_job_info *job, void *user)
     return -1;
 }
 
+/* Pauses belong to queues, so they go along where whole queues do. Without stats there is no way to
+   know of them. */
+static int export_pauses(struct cli *cli, const struct exporting *exporting)
+{
+    const struct export_values *values = cli->values;
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct dray_stats *stats = NULL;
+    if (exporting->states || values->type)
+        return EXIT_DONE;
+    int code = dray_get_stats(cli->dray, values->queue, &stats, &error);
+    if (code != DRAY_OK)
+        return code == DRAY_UNSUPPORTED ? EXIT_DONE : report(cli, &error);
+    for (size_t i = 0; i < stats->nqueues; i++) {
+        if (stats->queues[i].paused)
+            transfer_print_paused(exporting->file, stats->queues[i].name);
+    }
+    dray_stats_free(stats);
+    return EXIT_DONE;
+}
+
 /* A failing file is for whoever closes it to report. */
 static int export_jobs(struct cli *cli, struct exporting *exporting)
 {
@@ -56,6 +76,9 @@ static int export_jobs(struct cli *cli, struct exporting *exporting)
         .queue = values->queue, .state = exporting->states, .type = values->type};
     struct dray_error error = DRAY_ERROR_INIT;
     transfer_print_head(exporting->file, dray_get_info(cli->dray)->driver);
+    int status = export_pauses(cli, exporting);
+    if (status != EXIT_DONE)
+        return status;
     int code = dray_list(cli->dray, &which, print_job, exporting, &error);
     if (code != DRAY_OK && !ferror(exporting->file))
         return report(cli, &error);

@@ -36,7 +36,7 @@ struct importing {
     const char *name;
     off_t start;
     int ended; /* the last line was read */
-    uint64_t jobs, imported, skipped, refused;
+    uint64_t jobs, imported, skipped, refused, paused;
 
     /* The batch. */
     struct transfer_line *lines; /* [n]; room for `most`, as in the others */
@@ -63,9 +63,15 @@ static int unreadable(const struct importing *im, const struct line_reader *read
     return fail(im->cli, EXIT_IO, DRAY_IO, "%s: %s", im->name, strerror(errno));
 }
 
-/* One line of either pass; its jobs go to `each`. */
-static int read_line(struct importing *im, const struct line_reader *reader,
-    int (*each)(struct importing *im, struct transfer_line *line))
+/* What a pass does with the lines. */
+struct pass {
+    int (*job)(struct importing *im, struct transfer_line *line);
+    int (*pause)(struct importing *im, const struct transfer_line *line);
+};
+
+/* One line of either pass. */
+static int read_line(
+    struct importing *im, const struct line_reader *reader, const struct pass *pass)
 {
     struct transfer_line line;
     if (reader->number > 1 && strspn(reader->text, " \t\r") == reader->len)
@@ -76,8 +82,11 @@ static int read_line(struct importing *im, const struct line_reader *reader,
     if (status != EXIT_DONE)
         return status;
     if (line.kind == TRANSFER_JOB)
-        return each(im, &line);
-    if (line.kind == TRANSFER_END) {
+        return pass->job(im, &line);
+    if (line.kind == TRANSFER_PAUSED) {
+        im->paused++;
+        status = pass->pause(im, &line);
+    } else if (line.kind == TRANSFER_END) {
         im->ended = 1;
         if (line.jobs != im->jobs)
             status = fail_at(im->cli, EXIT_IO, DRAY_CORRUPT, im->name, reader->number,
@@ -87,13 +96,13 @@ static int read_line(struct importing *im, const struct line_reader *reader,
     return status;
 }
 
-static int read_all(struct importing *im, FILE *file, FILE *copy,
-    int (*each)(struct importing *im, struct transfer_line *line))
+static int read_all(struct importing *im, FILE *file, FILE *copy, const struct pass *pass)
 {
     struct line_reader reader = {.file = file};
     int status = EXIT_DONE;
     int got = LINE_END;
     im->jobs = 0;
+    im->paused = 0;
     im->ended = 0;
     while (status == EXIT_DONE && (got = line_next(&reader, LINE_MAX_BYTES)) == LINE_READ) {
         if (copy && (fwrite(reader.text, 1, reader.len, copy) != reader.len ||
@@ -102,7 +111,7 @@ static int read_all(struct importing *im, FILE *file, FILE *copy,
                 "no room for a copy of %s among the temporary files: %s", im->name,
                 strerror(errno));
         else
-            status = read_line(im, &reader, each);
+            status = read_line(im, &reader, pass);
     }
     if (status == EXIT_DONE && got < 0)
         status = unreadable(im, &reader, got);
@@ -154,6 +163,24 @@ static int check_job(struct importing *im, struct transfer_line *line)
     transfer_free(line);
     return status;
 }
+
+/* Is it a name at all? A job in that queue would tell. */
+static int check_pause(struct importing *im, const struct transfer_line *line)
+{
+    const struct dray_job_info job = {.id = "x",
+        .queue = line->job.queue,
+        .type = "x",
+        .state = "ready",
+        .payload = "null",
+        .priority = DRAY_PRIORITY_NORMAL};
+    struct dray_error error = DRAY_ERROR_INIT;
+    int code = dray_restore(im->cli->dray, &job, 1, DRAY_RESTORE_CHECK, NULL, &error);
+    if (code == DRAY_OK)
+        return EXIT_DONE;
+    return fail_at(im->cli, exit_of(code), code, im->name, line->number, "%s", error.text);
+}
+
+static const struct pass first_pass = {check_job, check_pause};
 
 /* ---- the second pass ---- */
 
@@ -267,6 +294,17 @@ static int add_job(struct importing *im, struct transfer_line *line)
     return EXIT_DONE;
 }
 
+static int pause_queue(struct importing *im, const struct transfer_line *line)
+{
+    struct dray_error error = DRAY_ERROR_INIT;
+    int code = dray_pause(im->cli->dray, line->job.queue, &error);
+    if (code == DRAY_OK)
+        return EXIT_DONE;
+    return fail_at(im->cli, exit_of(code), code, im->name, line->number, "%s", error.text);
+}
+
+static const struct pass second_pass = {add_job, pause_queue};
+
 static int store_all(struct importing *im)
 {
     FILE *file = im->spool ? im->spool : im->file;
@@ -283,7 +321,7 @@ static int store_all(struct importing *im)
     if (!im->lines || !im->aside || !im->infos || !im->out)
         status = fail(im->cli, EXIT_INTERNAL, DRAY_NOMEM, "out of memory");
     if (status == EXIT_DONE)
-        status = read_all(im, file, NULL, add_job);
+        status = read_all(im, file, NULL, &second_pass);
     if (status == EXIT_DONE && im->n > 0)
         status = store_batch(im);
     clear_batch(im);
@@ -305,6 +343,12 @@ static void tell(const struct importing *im)
             " left out",
             im->imported, im->jobs, values->dry_run ? "would be imported" : "imported", im->skipped,
             im->refused);
+        if (im->paused > 0)
+            note(im->cli, "%" PRIu64 " queue%s %s paused, as in the export", im->paused,
+                im->paused == 1 ? "" : "s",
+                values->dry_run   ? "would be"
+                : im->paused == 1 ? "is"
+                                  : "are");
         return;
     }
     struct json_out out;
@@ -314,6 +358,7 @@ static void tell(const struct importing *im)
     json_uint(&out, "imported", im->imported);
     json_uint(&out, "skipped", im->skipped);
     json_uint(&out, "refused", im->refused);
+    json_uint(&out, "paused", im->paused);
     json_bool(&out, "dry_run", values->dry_run);
     json_end_object(&out);
     json_finish(&out);
@@ -347,7 +392,7 @@ static int import_all(struct importing *im)
     const struct import_values *values = im->cli->values;
     int status = open_source(im);
     if (status == EXIT_DONE)
-        status = read_all(im, im->file, im->spool, check_job);
+        status = read_all(im, im->file, im->spool, &first_pass);
     if (status == EXIT_DONE && !values->dry_run)
         status = store_all(im);
     if (status != EXIT_DONE)
@@ -379,7 +424,8 @@ const struct verb verb_import = {
     .options = options,
     .values_size = sizeof(struct import_values),
     .notes = "Jobs keep their id, state, attempts and times; one that was running is ready "
-             "again. Every line is checked before the first is stored. Jobs that are there "
+             "again, and a queue that was paused is paused. Every line is checked before the first "
+             "is stored. Jobs that are there "
              "already are skipped, so a second import is harmless. Exit status 5: some were "
              "left out because their id or unique key is another job's.",
     .examples = {"dray import jobs.jsonl", "dray import --dry-run jobs.jsonl",

@@ -202,13 +202,24 @@ static int take_head(const struct cli *cli, const struct transfer_line *line)
     return EXIT_DONE;
 }
 
+static int take_paused(const struct cli *cli, struct transfer_line *line, const json_t *queue)
+{
+    line->kind = TRANSFER_PAUSED;
+    line->job.queue = json_string_value(queue);
+    return line->job.queue ? EXIT_DONE
+                           : REFUSE(line, "dray_export_paused: not the name of a queue");
+}
+
 static int take_line(const struct cli *cli, struct transfer_line *line)
 {
     const json_t *end = json_object_get(line->root, "dray_export_end");
+    const json_t *paused = json_object_get(line->root, "dray_export_paused");
     if (line->number == 1) {
         line->kind = TRANSFER_HEAD;
         return take_head(cli, line);
     }
+    if (paused)
+        return take_paused(cli, line, paused);
     if (!end) {
         line->kind = TRANSFER_JOB;
         return take_job(cli, line);

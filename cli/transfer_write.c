@@ -29,6 +29,14 @@ void transfer_print_head(FILE *file, const char *driver)
     finish(&out);
 }
 
+void transfer_print_paused(FILE *file, const char *queue)
+{
+    struct json_out out;
+    start(&out, file);
+    json_text(&out, "dray_export_paused", queue);
+    finish(&out);
+}
+
 void transfer_print_end(FILE *file, uint64_t jobs)
 {
     struct json_out out;

@@ -43,7 +43,7 @@ test_round_trip() {
     is "$(tail -n 1 jobs.jsonl)" '{"dray_export_end": 6}'
     is "$(wc -l <jobs.jsonl)" 8
     run 0 import -c file.yaml jobs.jsonl --json
-    json . '{"jobs":6,"imported":6,"skipped":0,"refused":0,"dry_run":false}'
+    json . '{"jobs":6,"imported":6,"skipped":0,"refused":0,"paused":0,"dry_run":false}'
     is "$(sorted_list -c file.yaml)" "$(sorted_list)"
     run 0 export -c file.yaml
     is "$(printf '%s\n' "$out" | sed 1d | sort)" "$(sed 1d jobs.jsonl | sort)"
@@ -150,6 +150,37 @@ test_attempts_go_on() {
     "$dray" work --once -q 2>/dev/null
     run 0 show one --json
     json '[.state,.attempts]' '["dead",2]'
+}
+
+# pauses CONFIG: the paused queues there.
+pauses() {
+    "$dray" status -c "$1" --json | jq -c '[.queues[] | select(.paused).name]'
+}
+
+test_pauses_go_along() {
+    to_file
+    "$dray" push ok --id one --queue mail >/dev/null
+    "$dray" push ok --id two >/dev/null
+    "$dray" pause mail empty -q
+    run 0 export --state ready
+    has_not "$out" dray_export_paused
+    run 0 export --queue default
+    has_not "$out" dray_export_paused
+    run 0 export -o jobs.jsonl
+    is "$(sed -n 2,3p jobs.jsonl | jq -r .dray_export_paused | sort | tr '\n' ' ')" 'empty mail '
+    run 0 import -c file.yaml --dry-run jobs.jsonl
+    has "$err" '2 queues would be paused'
+    is "$(pauses file.yaml)" '[]'
+    run 0 import -c file.yaml --json jobs.jsonl
+    json '[.jobs,.imported,.paused]' '[2,2,2]'
+    is "$(pauses file.yaml)" '["empty","mail"]'
+    run 4 work -c file.yaml --once --queue mail
+    sed -i 's/"mail"/"ma il"/' jobs.jsonl
+    run 2 import jobs.jsonl
+    has "$err" 'jobs.jsonl:3: '
+    sed -i 's/"ma il"/7/' jobs.jsonl
+    run 2 import jobs.jsonl
+    has "$err" 'not the name of a queue'
 }
 
 test_parts() {
