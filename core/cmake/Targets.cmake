@@ -29,7 +29,8 @@ endfunction()
 
 # dray_register_test(NAME COMMAND ... [LABELS l ...] [TIMEOUT s]): anything that ctest runs. The
 # environment tells tests where the build's drivers, programs and sources are. A test that cannot run
-# on this machine says why and exits with 77.
+# on this machine says why and exits with 77. The label `single`: one thread in each process, as far
+# as the test is about it, so that the thread sanitizer has nothing to find.
 function(dray_register_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "COMMAND;LABELS" ${ARGN})
   add_test(NAME ${name} COMMAND ${ARG_COMMAND})
