@@ -184,6 +184,52 @@ int dray_remove_all(struct dray *dray, const struct dray_list_options *which, ui
     return change_all(dray, DRAY_CHANGE_REMOVE, which, count, error);
 }
 
+static int remove_slice(struct dray *dray, const char *queue, const char *const *ids, uint32_t n,
+    int *answers, struct dray_error *error)
+{
+    struct dray_str names[BULK];
+    int32_t said[BULK];
+    for (uint32_t i = 0; i < n; i++)
+        names[i] = str_from(ids[i]);
+    int code = change_ids(dray, DRAY_CHANGE_REMOVE, 0, queue, names, said, n, error);
+    for (uint32_t i = 0; i < n; i++)
+        answers[i] = code == DRAY_OK ? said[i] : code;
+    return code;
+}
+
+static int check_names(
+    const char *queue, const char *const *ids, size_t n, struct dray_error *error)
+{
+    const char *why = queue ? name_check(queue, strlen(queue)) : "is missing";
+    if (why)
+        return error_set(error, DRAY_INVALID, 0, "the queue %s", why);
+    for (size_t i = 0; i < n; i++) {
+        why = ids[i] ? name_check(ids[i], strlen(ids[i])) : "is missing";
+        if (why)
+            return error_set(error, DRAY_INVALID, 0, "id %zu of those to remove %s", i, why);
+    }
+    return DRAY_OK;
+}
+
+int dray_remove_batch(struct dray *dray, const char *queue, const char *const *ids, size_t n,
+    int *answers, struct dray_error *error)
+{
+    int code = instance_check(dray, error);
+    if (code == DRAY_OK && n > 0 && (!ids || !answers))
+        code = error_set(error, DRAY_INVALID, 0, "no ids, or no places for their answers");
+    if (code == DRAY_OK)
+        code = check_names(queue, ids, n, error);
+    size_t at = 0;
+    while (code == DRAY_OK && at < n) {
+        uint32_t many = n - at < BULK ? (uint32_t)(n - at) : BULK;
+        code = remove_slice(dray, queue, ids + at, many, answers + at, error);
+        at += many;
+    }
+    for (; answers && at < n; at++)
+        answers[at] = code;
+    return code;
+}
+
 /* ---- queues ---- */
 
 static int change_queue(

@@ -551,6 +551,12 @@ DRAY_API int dray_kick_all(struct dray *dray, const struct dray_list_options *wh
 DRAY_API int dray_remove_all(struct dray *dray, const struct dray_list_options *which,
     uint64_t *count, struct dray_error *error);
 
+/* Removes `n` jobs of one queue by their ids, a slice at a time. `answers` has `n` places: for each
+   job DRAY_OK, DRAY_NOTFOUND, DRAY_CONFLICT (it runs, and stays) or, if its slice failed or was not
+   come to, the code that is returned. DRAY_INVALID for a name that nothing can have. */
+DRAY_API int dray_remove_batch(struct dray *dray, const char *queue, const char *const *ids,
+    size_t n, int *answers, struct dray_error *error);
+
 /* A paused queue hands out nothing, in any process, until resumed. */
 DRAY_API int dray_pause(struct dray *dray, const char *queue, struct dray_error *error);
 DRAY_API int dray_resume(struct dray *dray, const char *queue, struct dray_error *error);

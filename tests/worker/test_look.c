@@ -159,6 +159,54 @@ static void test_changes_by_id(void **state)
     assert_string_equal(rig_state("dead-2"), "gone");
 }
 
+#define REMOVED 150
+
+static void test_removing_by_ids(void **state)
+{
+    char names[REMOVED][8];
+    const char *ids[REMOVED];
+    int answers[REMOVED];
+    (void)state;
+    for (int i = 0; i < REMOVED; i++) {
+        snprintf(names[i], sizeof(names[i]), "j%d", i);
+        ids[i] = names[i];
+        if (i != 70)
+            rig_push_as("ok", NULL, &(struct dray_new_job){.queue = "mail", .id = ids[i]});
+    }
+    rig_push_as("ok", NULL, &(struct dray_new_job){.queue = "mail", .id = "other"});
+    assert_ok(dray_remove_batch(rig, "mail", ids, REMOVED, answers, &rig_error));
+    for (int i = 0; i < REMOVED; i++)
+        assert_int_equal(answers[i], i == 70 ? DRAY_NOTFOUND : DRAY_OK);
+    assert_string_equal(rig_state("j149"), "gone");
+    assert_string_equal(rig_state("other"), "ready");
+    ids[1] = "a b";
+    assert_int_equal(dray_remove_batch(rig, "mail", ids, 2, answers, &rig_error), DRAY_INVALID);
+    assert_int_equal(answers[0], DRAY_INVALID);
+    assert_string_equal(rig_error.text, "id 1 of those to remove may only have letters, digits and "
+                                        ". _ : -");
+    assert_int_equal(dray_remove_batch(rig, NULL, ids, 1, answers, &rig_error), DRAY_INVALID);
+    assert_int_equal(dray_remove_batch(rig, "mail", NULL, 1, answers, &rig_error), DRAY_INVALID);
+    assert_ok(dray_remove_batch(rig, "mail", NULL, 0, NULL, &rig_error));
+}
+
+static int refuse_to_be_removed(struct dray_attempt *attempt, void *user)
+{
+    const char *id = dray_attempt_id(attempt);
+    int *answer = user;
+    (void)dray_remove_batch(dray_attempt_dray(attempt), "default", &id, 1, answer, NULL);
+    return DRAY_OK;
+}
+
+static void test_running_jobs_are_not_removed(void **state)
+{
+    int answer = DRAY_OK;
+    (void)state;
+    assert_ok(dray_on(rig, "clings", refuse_to_be_removed, &answer, NULL, &rig_error));
+    rig_push("clings", NULL);
+    assert_ok(dray_work_one(rig, NULL, NULL, &rig_error));
+    assert_int_equal(answer, DRAY_CONFLICT);
+}
+
 static void test_changes_of_many(void **state)
 {
     uint64_t n = 0;
@@ -437,6 +485,8 @@ int main(void)
         WITH(open_memory, test_a_job_is_found_by_its_id),
         WITH(open_memory, test_changes_by_id),
         WITH(open_memory, test_changes_of_many),
+        WITH(open_memory, test_removing_by_ids),
+        WITH(open_memory, test_running_jobs_are_not_removed),
         WITH(open_memory, test_a_running_job_is_removed_by_force),
         WITH(open_memory, test_a_sweep_puts_expired_leases_back),
         WITH(open_memory, test_stats_count),
