@@ -90,8 +90,7 @@ int32_t bell_watch(struct store *store, struct dray_call *call, const struct dra
                 strerror(sys));
         }
         bell->watching = 1;
-        if (store->sentinel.context)
-            bell_add(store, store->sentinel.context->fd);
+        sentinel_ring(store);
     }
     hang_up(bell);
     if (!set_channels(store, queues, n))
@@ -145,11 +144,13 @@ int bell_rang(struct store *store)
     return bell->context && (bell->server != store->link.server || drain(bell) > 0);
 }
 
-void bell_add(struct store *store, int fd)
+void bell_add(struct store *store, int fd, uint32_t events)
 {
-    struct epoll_event event = {.events = EPOLLIN};
-    if (store->bell.watching)
-        epoll_ctl(store->bell.epoll, EPOLL_CTL_ADD, fd, &event); /* without it: a look a second */
+    struct epoll_event event = {.events = events};
+    int epoll = store->bell.epoll;
+    /* Without it: a look a second. */
+    if (store->bell.watching && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
 void bell_close(struct store *store)

@@ -221,7 +221,7 @@ static int32_t reconnect(struct store *store, struct dray_call *call)
 int32_t link_ready(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
-    if (link->context && (wait_is_dead(link->context) || sentinel_moved(store, call)))
+    if (link->context && (wait_is_dead(link->context) || sentinel_moved(store)))
         link_drop(store);
     if (link->context)
         return DRAY_OK;
@@ -290,11 +290,4 @@ int32_t link_say(struct store *store, struct dray_call *call, redisContext *cont
         lens[request.n] = strlen(words[request.n]);
     }
     return ask(store, call, context, &request, reply);
-}
-
-int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
-    const char *data, size_t len, redisReply **reply)
-{
-    int result = wait_answer(context, data, len, -1, store->link.deadline_ms, reply);
-    return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, 1);
 }

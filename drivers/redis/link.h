@@ -60,8 +60,8 @@ void link_begin(struct store *store, struct dray_call *call);
    deadline that was, to be put back. */
 int64_t link_hurry(struct store *store, int64_t most_ms);
 
-/* A bare connection, or NULL with the error filled in. The only place that connects. `bounds` live
-   as long as the connection. */
+/* A bare connection, or NULL with the error filled in. The only place that connects to a server.
+   `bounds` live as long as the connection. */
 redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
     struct answer_bounds *bounds);
 
@@ -83,10 +83,6 @@ int32_t link_ask(
 /* The same for words that end in a zero byte and a NULL behind the last. */
 int32_t link_say(struct store *store, struct dray_call *call, redisContext *context,
     const char *const *words, redisReply **reply);
-
-/* The same for the bytes of requests that only read, or for one more answer to them (len 0). */
-int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
-    const char *data, size_t len, redisReply **reply);
 
 /* Gives the connection up; the next call makes a new one. */
 void link_drop(struct store *store);
