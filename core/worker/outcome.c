@@ -174,8 +174,13 @@ void outcome_answered(
         break;
     case DRAY_STALE:
     case DRAY_NOTFOUND:
-        if (a->unsure)
-            written(w, a); /* most likely the try whose answer got lost */
+        /* The try whose answer got lost: nobody else could have the job yet. Past the lease
+           somebody may have, and then that try was never carried out. */
+        if (a->unsure && clock_mono_ms(w->dray->clock) < a->deadline_ms)
+            written(w, a);
+        else if (a->unsure)
+            lost(w, a, answer,
+                "whether it was written is not known: no answer came before its lease ended");
         else
             lost(w, a, answer, "refused: the job has a new owner, has ended or was removed");
         break;

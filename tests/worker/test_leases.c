@@ -337,6 +337,25 @@ static void test_stale_after_unknown_is_written(void **state)
     assert_int_equal(rig_saw(SAW_TROUBLE), 0);
 }
 
+/* U2, W5: past the lease it means no such thing, for the job may have a new owner by then. */
+static void test_stale_after_unknown_and_the_lease_is_lost(void **state)
+{
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    script_hold(SCRIPT_SETTLE);
+    script_say(SCRIPT_SETTLE, DRAY_UNKNOWN, 1, 0);
+    script_say(SCRIPT_SETTLE, DRAY_STALE, -1, 0);
+    rig_push("t", "a");
+    start(1);
+    script_wait(SCRIPT_SETTLE);
+    script_say(SCRIPT_RESERVE, DRAY_UNREACHABLE, -1, 0);
+    rig_advance(30001);
+    script_go(SCRIPT_SETTLE);
+    WAIT_FOR(rig_saw_job(SAW_TROUBLE, "a") == 1);
+    assert_int_equal(rig_saw(SAW_COMPLETE), 0);
+    assert_int_equal(script_count(SCRIPT_SETTLE), 2);
+}
+
 /* U2: with a definite refusal it is lost at once. */
 static void test_a_refused_outcome_is_lost(void **state)
 {
@@ -560,6 +579,8 @@ int main(void)
             test_an_outcome_is_kept_until_it_is_written, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(
             test_stale_after_unknown_is_written, open_scripted, rig_close),
+        cmocka_unit_test_setup_teardown(
+            test_stale_after_unknown_and_the_lease_is_lost, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(test_a_refused_outcome_is_lost, open_scripted, rig_close),
         cmocka_unit_test_setup_teardown(
             test_an_unknown_outcome_is_given_up, open_scripted, rig_close),
