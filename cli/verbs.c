@@ -24,6 +24,7 @@ static const struct verb *const verbs[] = {
     &verb_sweep,
     &verb_fsck,
     &verb_compact,
+    &verb_move,
     &verb_export,
     &verb_import,
     &verb_config,
@@ -40,7 +41,7 @@ static const struct verb *const verbs[] = {
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* Words that later versions will know. */
-static const char *const planned[] = {"move", "cron", "cron list", "cron next", "cron run"};
+static const char *const planned[] = {"cron", "cron list", "cron next", "cron run"};
 
 void verb_each(void (*each)(const struct verb *verb, void *user), void *user)
 {

@@ -9,6 +9,7 @@ extern const struct verb verb_push;
 extern const struct verb verb_work;
 extern const struct verb verb_status;
 extern const struct verb verb_list;
+extern const struct verb verb_move;
 extern const struct verb verb_show;
 extern const struct verb verb_why;
 extern const struct verb verb_retry;

@@ -3,7 +3,7 @@
 # The words of the command line, and the exit status of every kind of bad input.
 . "$(dirname "$0")/lib.sh"
 
-verbs='push work status list show why retry cancel delete pause resume purge sweep fsck compact export import config check doctor health drivers'
+verbs='push work status list show why retry cancel delete pause resume purge sweep fsck compact move export import config check doctor health drivers'
 
 test_help() {
     run 0 -h
@@ -89,7 +89,7 @@ test_empty_values_are_refused() {
 }
 
 test_later_verbs() {
-    for verb in 'move --from a' 'cron list' cron:next; do
+    for verb in 'cron list' cron:next; do
         run 2 $verb
         has "$err" 'not in this version'
         one_line "$err"
