@@ -56,6 +56,7 @@
 #define BREAK_HINT 39     /* trusts the hint instead of the id */
 #define BREAK_EARLY 40    /* ten seconds early for what is scheduled */
 #define BREAK_FULL 41     /* says full, and has stored the group */
+#define BREAK_TURNS 42    /* takes outcomes in the order of handing out alone */
 
 #define MEMBERS_MAX 64u
 
@@ -142,6 +143,26 @@ static int32_t push_bent(void *self, struct dray_call *call, struct dray_push *g
     return group->code = code;
 }
 
+/* BREAK_TURNS: the nonces that are out, the oldest first. */
+static uint64_t out[MEMBERS_MAX];
+static unsigned nout;
+
+static void hand_out(struct dray_token token)
+{
+    if (BREAK == BREAK_TURNS && nout < MEMBERS_MAX)
+        out[nout++] = token.nonce;
+}
+
+static int is_out_of_turn(struct dray_token token)
+{
+    if (BREAK != BREAK_TURNS || nout == 0)
+        return 0;
+    if (out[0] != token.nonce)
+        return 1;
+    memmove(out, out + 1, --nout * sizeof(out[0]));
+    return 0;
+}
+
 /* The call that volatile_reserve sees, and the one to pass on to. */
 struct relay {
     struct dray_call call;
@@ -153,6 +174,7 @@ static void relay_job(struct dray_call *call, const struct dray_job *job)
     struct dray_call *to = ((struct relay *)(void *)call)->to;
     struct dray_job bent = *job;
 
+    hand_out(job->token);
     if (BREAK == BREAK_ATTEMPTS)
         bent.attempts--;
     if (BREAK == BREAK_ORDER)
@@ -211,7 +233,7 @@ static int32_t settle_bent(void *self, struct dray_call *call,
         bent.verdict = bend_verdict(bent.verdict);
         if (BREAK == BREAK_ERROR)
             bent.error.len = 0;
-        if (BREAK == BREAK_HINT && bent.ref == 0)
+        if ((BREAK == BREAK_HINT && bent.ref == 0) || is_out_of_turn(bent.token))
             answers[i] = DRAY_STALE;
         if (answers[i] == DRAY_STALE)
             continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* O1, O3: the order of handing out. */
+/* O1, O2, O3: the order of handing out, and that outcomes need none. */
 #include "check.h"
 
 #include <stdio.h>
@@ -193,6 +193,37 @@ static void many(struct check *check)
     EXPECT_NUMBER(check, taken, MANY + MANY - (MANY + 2) / 3);
 }
 
+#define TAKEN 9
+
+/* Handlers end when they end. */
+static void outcomes_in_any_order(struct check *check)
+{
+    static const int order[TAKEN] = {4, 0, 7, 2, 8, 1, 6, 3, 5};
+    struct subject *s = &check->subject;
+    struct dray_job jobs[TAKEN];
+    char ids[TAKEN][4];
+
+    for (int i = 0; i < TAKEN; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "j%d", i);
+        jobs[i] = job_of(ids[i]);
+        push_named(check, ids[i], DRAY_PRIORITY_NORMAL, 0);
+    }
+    for (int i = 0; i < TAKEN; i++) {
+        struct dray_job taken = subject_take(s, 60000);
+        EXPECT_NUMBER(check, taken.id.len, 2);
+        struct dray_job *job = &jobs[(taken.id.data[1] - '0') % TAKEN];
+        job->token = taken.token;
+        job->ref = taken.ref;
+    }
+    for (int i = 0; i < TAKEN; i++) {
+        struct dray_job *job = &jobs[order[i]];
+        uint32_t verdict = i % 3 ? DRAY_VERDICT_DONE : DRAY_VERDICT_BURY;
+        EXPECT_CODE(check, subject_settle(s, lease_of(job, verdict)), DRAY_OK);
+    }
+    EXPECT_CODE(check, subject_reserve(s, 1, 60000), DRAY_OK);
+    EXPECT_NUMBER(check, s->shown.n, 0);
+}
+
 const struct check_row checks_order[] = {
     {"O1", "in the order of entering ready", first_in_first_out, DRAY_CAN_PRIORITY},
     {"O1", "a batch keeps its order", batch_keeps_order,
@@ -200,6 +231,7 @@ const struct check_row checks_order[] = {
     {"O1", "the lowest priority number first", lowest_first, DRAY_CAN_PRIORITY},
     {"O1", "a retried job takes its place at the end", takes_its_place_again, DRAY_CAN_PRIORITY},
     {"O1", "a due job keeps its priority", due_keeps_priority, DRAY_CAN_PRIORITY},
+    {"O2", "outcomes are taken in any order", outcomes_in_any_order, 0},
     {"O3", "nobody starves within a priority", nobody_starves, 0},
     {"O3", "ten thousand jobs are each done once", many, NEED_GROUP | NEED_BATCH},
     {0},
