@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value;
+}
+
+unsigned rig_amount(unsigned sanitized, unsigned usual, unsigned at_length)
+{
+    return is_set("DRAY_LONG") ? at_length : is_set("DRAY_SANITIZE") ? sanitized : usual;
+}
+
 static struct rig *rig_of(const struct dray_host *host)
 {
     return (struct rig *)(uintptr_t)((const char *)host - offsetof(struct rig, host));

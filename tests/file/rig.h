@@ -48,6 +48,9 @@ struct rig {
     struct dray_stats_row row, totals; /* of the last rig_stats */
 };
 
+/* How much of a thing to do: with sanitizers, which are slow, usually, and with DRAY_LONG. */
+unsigned rig_amount(unsigned sanitized, unsigned usual, unsigned at_length);
+
 void rig_init(struct rig *rig);
 int32_t rig_open(struct rig *rig);
 void rig_close(struct rig *rig);

@@ -27,12 +27,6 @@
 static struct rig rig, twin;
 static uint64_t seed;
 
-static int is_long(void)
-{
-    const char *wish = getenv("DRAY_LONG");
-    return wish && *wish;
-}
-
 /* SplitMix64 (Steele, Lea and Flood 2014). */
 static uint64_t draw(uint64_t below)
 {
@@ -251,7 +245,7 @@ static void play_both(void)
 
 static void as_if_never_written_anew(void **state)
 {
-    for (seed = 0; seed < (is_long() ? 40 : 1); seed++) {
+    for (seed = 0; seed < rig_amount(1, 1, 40); seed++) {
         uint64_t first = seed;
         play_both();
         assert_int_equal(end(state), 0);
@@ -393,7 +387,7 @@ static void end_of_day(unsigned day)
 static void a_month(void **state)
 {
     (void)state;
-    unsigned a_day = is_long() ? 20000 : 2500;
+    unsigned a_day = rig_amount(500, 2500, 20000);
     month = (struct month){.serial = 0};
     fill(month.payload, PAYLOAD);
     fill(month.large, sizeof(month.large) - 1);

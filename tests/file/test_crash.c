@@ -31,12 +31,6 @@ struct crash_test {
 
 static struct rig rig;
 
-static int is_long(void)
-{
-    const char *wish = getenv("DRAY_LONG");
-    return wish && *wish;
-}
-
 static void set_up(uint32_t durability)
 {
     rig_init(&rig);
@@ -138,14 +132,14 @@ static void try(struct crash_test *test, const struct disk_crash *crash, int64_t
         recover_again(test, crash, steps);
 }
 
-static void crash_everywhere(struct crash_test *test, uint64_t variants, int torn_step)
+static void crash_everywhere(struct crash_test *test, uint64_t variants, unsigned torn_step)
 {
     for (size_t n = 1; n <= test->log.n; n++) {
         int64_t steps = acknowledged(&test->log, n);
         for (uint64_t seed = 0; seed < variants; seed++)
             try(test, &(struct disk_crash){n, seed, -1}, steps);
         const struct disk_change *last = &test->log.at[n - 1];
-        for (size_t at = 0; last->what == DISK_WRITE && at < last->len; at += (size_t)torn_step)
+        for (size_t at = 0; last->what == DISK_WRITE && at < last->len; at += torn_step)
             try(test, &(struct disk_crash){n, 0, (int64_t)at}, steps);
     }
 }
@@ -153,11 +147,11 @@ static void crash_everywhere(struct crash_test *test, uint64_t variants, int tor
 static void power_is_lost(void **state)
 {
     (void)state;
-    unsigned rounds = is_long() ? 40 : 2;
+    unsigned rounds = rig_amount(2, 2, 40), variants = rig_amount(2, 8, 24);
     struct crash_test test = {.seed = 1};
     for (unsigned round = 0; round < rounds; round++, test.seed++) {
         play(&test, 0);
-        crash_everywhere(&test, is_long() ? 24 : 8, is_long() || round == 0 ? 1 : 7);
+        crash_everywhere(&test, variants, round ? rig_amount(9, 7, 1) : rig_amount(9, 1, 1));
         disk_log_free(&test.log);
     }
     printf("%u states recovered, %u of them from crashes of a recovery; a new file was under way "

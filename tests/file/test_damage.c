@@ -31,12 +31,6 @@ static char line_job[MOST_LINES][16]; /* the job that a line is about */
 static size_t nlines;
 static size_t last_turn; /* the line with which the last turn begins */
 
-static int is_long(void)
-{
-    const char *wish = getenv("DRAY_LONG");
-    return wish && *wish;
-}
-
 static void payload_of(char out[64], unsigned number)
 {
     snprintf(out, 64, number % 5 ? "{\"job\":%u,\"n\":[1,2]}" : "{\"job\":\n%u}", number);
@@ -194,7 +188,7 @@ static void every_byte_is_hit(void **state)
 {
     (void)state;
     static const unsigned char masks[] = {1, 0x80, 0x20, 0xff};
-    begin(is_long() ? 400 : 100);
+    begin(rig_amount(25, 60, 400));
     char *bytes = malloc(len);
     assert_non_null(bytes);
     for (size_t at = 0; at < len; at++) {
@@ -218,7 +212,7 @@ static void every_length(void **state)
 {
     (void)state;
     struct touched touched = {.last_turn = 1};
-    begin(is_long() ? 200 : 60);
+    begin(rig_amount(25, 60, 200));
     /* Shorter than the last turn, it is a file from another time: all that is in it counts. */
     for (size_t size = line_at[last_turn]; size < len; size++) {
         look("cut off", size, text, size, &touched, size != line_at[last_turn]);
@@ -268,7 +262,7 @@ static void lines_are_moved(void **state)
     (void)state;
     struct touched nothing = {.n = 0};
     static size_t order[2 * MOST_LINES];
-    begin(is_long() ? 400 : 150);
+    begin(rig_amount(50, 100, 400));
     const size_t lines = nlines;
     for (size_t line = 0; line < lines; line++) {
         size_t n = 0;

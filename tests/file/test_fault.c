@@ -117,12 +117,6 @@ static int run(struct fault_test *test, uint64_t seed)
     return test->hit;
 }
 
-static int is_long(void)
-{
-    const char *wish = getenv("DRAY_LONG");
-    return wish && *wish;
-}
-
 static void each_call(struct fault_test *test, uint64_t seed)
 {
     for (test->plan.first = 1; run(test, seed); test->plan.first++) {
@@ -136,7 +130,7 @@ static void every_call_fails(void **state)
     (void)state;
     static const int errors[] = {EIO, ENOSPC, EDQUOT, EINTR};
     struct fault_test test = {.runs = 0};
-    for (uint64_t seed = 1; seed <= (is_long() ? 20 : 2); seed++) {
+    for (uint64_t seed = 1, seeds = rig_amount(1, 2, 20); seed <= seeds; seed++) {
         for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
             test.plan = (struct disk_plan){.fault = DISK_FAIL, .error = errors[i]};
             each_call(&test, seed);
