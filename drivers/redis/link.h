@@ -15,7 +15,7 @@
 struct store;
 
 #define LINK_DIGEST 40
-#define LINK_SCRIPTS 3
+#define LINK_SCRIPTS 4
 #define LINK_RUN_ID 40
 
 /* Where a server listens. */

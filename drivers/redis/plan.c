@@ -148,19 +148,24 @@ static void pack_extend(struct store *store, const struct dray_lease *lease)
 /* Pushes                                                                                      */
 /* ------------------------------------------------------------------------------------------- */
 
-/* Types, and how many in a row are of each. */
-static void pack_types(struct buffer *plan, const struct dray_push *group)
+/* Types, and how many in a row are of each; a group begins a row. */
+static void pack_types(struct buffer *plan, struct dray_push *const *groups, uint32_t ngroups)
 {
     uint32_t runs = 0;
-    for (uint32_t i = 0; i < group->njobs; i++)
-        runs += i == 0 || !same_text(group->jobs[i]->type, group->jobs[i - 1]->type);
+    for (uint32_t g = 0; g < ngroups; g++)
+        for (uint32_t i = 0; i < groups[g]->njobs; i++)
+            runs += i == 0 || !same_text(groups[g]->jobs[i]->type, groups[g]->jobs[i - 1]->type);
     pack_array(plan, runs * 2);
-    for (uint32_t i = 0, n = 0; i < group->njobs; i += n) {
-        n = 1;
-        while (i + n < group->njobs && same_text(group->jobs[i + n]->type, group->jobs[i]->type))
-            n++;
-        pack_str(plan, group->jobs[i]->type);
-        pack_number(plan, n);
+    for (uint32_t g = 0; g < ngroups; g++) {
+        const struct dray_push *group = groups[g];
+        for (uint32_t i = 0, n = 0; i < group->njobs; i += n) {
+            n = 1;
+            while (
+                i + n < group->njobs && same_text(group->jobs[i + n]->type, group->jobs[i]->type))
+                n++;
+            pack_str(plan, group->jobs[i]->type);
+            pack_number(plan, n);
+        }
     }
 }
 
@@ -196,25 +201,42 @@ static void pack_own(struct store *store, const struct dray_job *job, int restor
     }
 }
 
-/* Ids, contents and types. */
-static void pack_members(struct store *store, const struct dray_push *group)
+static uint64_t count_members(struct dray_push *const *groups, uint32_t ngroups)
 {
-    struct buffer *plan = &store->plan;
-    char *lengths = pack_space(plan, (uint64_t)group->njobs * LENGTH_ID);
-    for (uint32_t i = 0; i < group->njobs && lengths; i++)
-        put_length(lengths + (size_t)i * LENGTH_ID, LENGTH_ID, group->jobs[i]->id.len);
-    for (uint32_t i = 0; i < group->njobs; i++)
-        buffer_add(&store->bulk, group->jobs[i]->id.data, group->jobs[i]->id.len);
-    lengths = pack_space(plan, (uint64_t)group->njobs * LENGTH_CONTENT);
-    for (uint32_t i = 0; i < group->njobs; i++) {
-        uint64_t len = record_add_content(&store->bulk, group->jobs[i]);
-        if (lengths)
-            put_length(lengths + (size_t)i * LENGTH_CONTENT, LENGTH_CONTENT, len);
-    }
-    pack_types(plan, group);
+    uint64_t n = 0;
+    for (uint32_t g = 0; g < ngroups; g++)
+        n += groups[g]->njobs;
+    return n;
 }
 
-static void pack_group(struct store *store, const struct dray_push *group)
+/* Ids, contents and types. */
+static void pack_members(struct store *store, struct dray_push *const *groups, uint32_t ngroups)
+{
+    struct buffer *plan = &store->plan;
+    uint64_t all = count_members(groups, ngroups);
+    char *lengths = pack_space(plan, all * LENGTH_ID);
+    for (uint32_t g = 0; g < ngroups; g++) {
+        for (uint32_t i = 0; i < groups[g]->njobs; i++) {
+            struct dray_str id = groups[g]->jobs[i]->id;
+            buffer_add(&store->bulk, id.data, id.len);
+            if (lengths)
+                put_length(lengths, LENGTH_ID, id.len);
+            lengths = lengths ? lengths + LENGTH_ID : NULL;
+        }
+    }
+    lengths = pack_space(plan, all * LENGTH_CONTENT);
+    for (uint32_t g = 0; g < ngroups; g++) {
+        for (uint32_t i = 0; i < groups[g]->njobs; i++) {
+            uint64_t len = record_add_content(&store->bulk, groups[g]->jobs[i]);
+            if (lengths)
+                put_length(lengths, LENGTH_CONTENT, len);
+            lengths = lengths ? lengths + LENGTH_CONTENT : NULL;
+        }
+    }
+    pack_types(plan, groups, ngroups);
+}
+
+static void pack_group(struct store *store, struct dray_push *group)
 {
     struct buffer *plan = &store->plan;
     pack_array(plan, GROUP_SIZE);
@@ -222,7 +244,7 @@ static void pack_group(struct store *store, const struct dray_push *group)
     pack_number(plan, group->flags);
     pack_number(plan, group->capacity);
     pack_number(plan, group->njobs ? group->jobs[0]->priority : 0);
-    pack_members(store, group);
+    pack_members(store, &group, 1);
     if (is_even(group)) {
         pack_number(plan, 0);
         return;
@@ -256,11 +278,16 @@ static void pack_keep(struct buffer *plan, uint64_t keep)
         pack_number(plan, keep);
 }
 
+static void pack_nonce(struct buffer *plan, uint64_t nonce)
+{
+    char bytes[8];
+    put_number(bytes, sizeof(bytes), nonce);
+    pack_bytes(plan, bytes, sizeof(bytes));
+}
+
 static void pack_reserve(struct store *store, const struct dray_reserve *want)
 {
     struct buffer *plan = &store->plan;
-    char nonce[8];
-    put_number(nonce, sizeof(nonce), want->nonce);
     pack_array(plan, 9);
     pack_number(plan, want->max);
     pack_array(plan, want->nqueues);
@@ -268,7 +295,7 @@ static void pack_reserve(struct store *store, const struct dray_reserve *want)
         pack_queue(store, want->queues[i]);
     pack_number(plan, want->flags & DRAY_RESERVE_REPLAY);
     pack_number(plan, want->lease_ms);
-    pack_bytes(plan, nonce, sizeof(nonce));
+    pack_nonce(plan, want->nonce);
     pack_bytes(plan, want->owner.data, want->owner.len < 255 ? want->owner.len : 255);
     pack_keep(plan, want->keep_done_ms);
     pack_keep(plan, want->keep_dead_ms);
@@ -302,19 +329,158 @@ int32_t plan_turn(
     return DRAY_OK;
 }
 
+/* ------------------------------------------------------------------------------------------- */
+/* Plain turns                                                                                 */
+/* ------------------------------------------------------------------------------------------- */
+
 #define APPEND_SIZE 5u
+#define PLAIN_SIZE 6u
+#define PLAIN_STRIDE 4u
+#define PLAIN_JOBS_MAX 2000u /* ids and contents go to a command at once */
+
+static int same_queue(struct store *store, struct dray_str name)
+{
+    return script_queue(store, name) == 0;
+}
+
+/* Pushes that append.lua and plain.lua store as one: new jobs of one queue and one priority. */
+static int plain_pushes(struct store *store, const struct dray_turn *turn)
+{
+    uint32_t jobs = 0;
+    for (uint32_t i = 0; i < turn->npush; i++) {
+        const struct dray_push *group = turn->push[i];
+        if (group->code != DRAY_OK || !group->njobs || group->flags || group->capacity ||
+            !is_even(group) || !same_queue(store, group->queue) ||
+            group->jobs[0]->priority != turn->push[0]->jobs[0]->priority)
+            return 0;
+        jobs += group->njobs;
+    }
+    return jobs <= PLAIN_JOBS_MAX;
+}
+
+static void pack_plain_pushes(struct store *store, const struct dray_turn *turn)
+{
+    pack_number(&store->plan, turn->push[0]->jobs[0]->priority);
+    pack_members(store, turn->push, turn->npush);
+}
 
 int plan_append(struct store *store, const struct dray_turn *turn)
 {
-    const struct dray_push *group = turn->npush == 1 ? turn->push[0] : NULL;
-    if (!group || turn->nsettle || turn->nextend || turn->reserve || group->code != DRAY_OK ||
-        !group->njobs || group->flags || group->capacity || !is_even(group))
-        return 0;
     script_begin(store);
-    (void)script_queue(store, group->queue);
+    if (!turn->npush || turn->nsettle || turn->nextend || turn->reserve ||
+        !plain_pushes(store, turn))
+        return 0;
     pack_array(&store->plan, APPEND_SIZE);
     pack_number(&store->plan, store_now(store));
-    pack_number(&store->plan, group->jobs[0]->priority);
-    pack_members(store, group);
+    pack_plain_pushes(store, turn);
+    return 1;
+}
+
+/* How many leases from `at` on have type and token in common. */
+static uint32_t plain_run(const struct dray_turn *turn, uint32_t at)
+{
+    const struct dray_lease *first = turn->settle[at];
+    uint32_t n = 1;
+    while (at + n < turn->nsettle && turn->settle[at + n]->token.nonce == first->token.nonce &&
+           turn->settle[at + n]->token.counter == first->token.counter &&
+           same_text(turn->settle[at + n]->type, first->type))
+        n++;
+    return n;
+}
+
+static int plain_settles(struct store *store, const struct dray_turn *turn)
+{
+    for (uint32_t i = 0; i < turn->nsettle; i++) {
+        if (!is_plain(turn->settle[i]) || !same_queue(store, turn->settle[i]->queue))
+            return 0;
+    }
+    return 1;
+}
+
+/* A row: its ids stand between blanks, as in the record that they are looked for in. */
+static void pack_plain_run(struct store *store, const struct dray_lease *const *leases, uint32_t n)
+{
+    struct buffer *plan = &store->plan;
+    uint32_t entry = 1 + LENGTH_ID; /* a blank to skip, a length */
+    uint64_t run_ms = 0;
+    pack_str(plan, leases[0]->type);
+    char *lengths = pack_space(plan, (uint64_t)n * entry + 1);
+    for (uint32_t i = 0; i < n && lengths; i++, lengths += entry) {
+        lengths[0] = 'x';
+        put_length(lengths + 1, LENGTH_ID, leases[i]->id.len);
+    }
+    if (lengths)
+        lengths[0] = 'x';
+    for (uint32_t i = 0; i < n; i++) {
+        buffer_add(&store->bulk, " ", 1);
+        buffer_add(&store->bulk, leases[i]->id.data, leases[i]->id.len);
+        run_ms += leases[i]->run_ms < UINT64_MAX - run_ms ? leases[i]->run_ms : 0;
+    }
+    buffer_add(&store->bulk, " ", 1);
+    record_pack_token(plan, leases[0]->token);
+    pack_number(plan, run_ms);
+}
+
+static void pack_plain_settles(struct store *store, const struct dray_turn *turn)
+{
+    uint32_t rows = 0;
+    for (uint32_t at = 0; at < turn->nsettle; at += plain_run(turn, at))
+        rows++;
+    pack_array(&store->plan, rows * PLAIN_STRIDE);
+    for (uint32_t at = 0, n = 0; at < turn->nsettle; at += n) {
+        n = plain_run(turn, at);
+        pack_plain_run(store, turn->settle + at, n);
+    }
+}
+
+static int plain_reserve(struct store *store, const struct dray_turn *turn)
+{
+    const struct dray_reserve *want = turn->reserve;
+    return !want || (turn->reserve_code == DRAY_OK && want->nqueues == 1 && !want->flags &&
+                        same_queue(store, want->queues[0]));
+}
+
+static void pack_plain_reserve(struct buffer *plan, const struct dray_reserve *want)
+{
+    pack_array(plan, 4);
+    pack_number(plan, want->max);
+    pack_number(plan, want->lease_ms);
+    pack_nonce(plan, want->nonce);
+    pack_bytes(plan, want->owner.data, want->owner.len < 255 ? want->owner.len : 255);
+}
+
+static void pack_plain_keep(struct buffer *plan, const struct dray_reserve *want)
+{
+    pack_array(plan, 3);
+    pack_keep(plan, want->keep_done_ms);
+    pack_keep(plan, want->keep_dead_ms);
+    pack_keep(plan, want->keep_max);
+}
+
+int plan_plain(struct store *store, const struct dray_turn *turn)
+{
+    struct buffer *plan = &store->plan;
+    script_begin(store);
+    if (turn->nextend || !(turn->nsettle || turn->reserve) || !plain_settles(store, turn) ||
+        !plain_pushes(store, turn) || !plain_reserve(store, turn))
+        return 0;
+    pack_array(plan, PLAIN_SIZE);
+    pack_number(plan, store_now(store));
+    pack_plain_settles(store, turn);
+    if (turn->npush) {
+        pack_array(plan, 4);
+        pack_plain_pushes(store, turn);
+    } else {
+        pack_number(plan, 0);
+    }
+    if (turn->reserve)
+        pack_plain_reserve(plan, turn->reserve);
+    else
+        pack_number(plan, 0);
+    pack_number(plan, (uint64_t)store->dedupe_ms);
+    if (turn->reserve)
+        pack_plain_keep(plan, turn->reserve);
+    else
+        pack_number(plan, 0);
     return 1;
 }

@@ -15,8 +15,11 @@ struct store;
 int32_t plan_turn(struct store *store, struct dray_call *call, const struct dray_turn *turn,
     uint64_t *registered);
 
-/* The same for a turn that is one push which scripts/append.lua can do; 0, and nothing done, if it
-   is another one. */
+/* The same for a turn that is nothing but pushes, which scripts/append.lua may be able to do; 0 if
+   it certainly cannot. */
 int plan_append(struct store *store, const struct dray_turn *turn);
+
+/* The same for a turn that is more than that, and scripts/plain.lua. */
+int plan_plain(struct store *store, const struct dray_turn *turn);
 
 #endif

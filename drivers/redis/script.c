@@ -11,9 +11,10 @@
 #define PLAN_MAX ((uint64_t)256 * 1024 * 1024) /* the server takes values of 512 MB */
 
 /* The text of scripts/, made by the build. */
-extern const unsigned char redis_script_turn[], redis_script_append[], redis_script_people[];
+extern const unsigned char redis_script_turn[], redis_script_append[], redis_script_people[],
+    redis_script_plain[];
 extern const unsigned long redis_script_turn_size, redis_script_append_size,
-    redis_script_people_size;
+    redis_script_people_size, redis_script_plain_size;
 
 static const struct {
     const unsigned char *text;
@@ -22,6 +23,7 @@ static const struct {
     [SCRIPT_TURN] = {redis_script_turn, &redis_script_turn_size},
     [SCRIPT_APPEND] = {redis_script_append, &redis_script_append_size},
     [SCRIPT_PEOPLE] = {redis_script_people, &redis_script_people_size},
+    [SCRIPT_PLAIN] = {redis_script_plain, &redis_script_plain_size},
 };
 
 static int32_t load_one(struct store *store, struct dray_call *call, const unsigned char *text,
@@ -185,10 +187,10 @@ static int32_t call_checked(
     if ((*reply)->type == REDIS_REPLY_ERROR)
         code = refused(store, call, reads, *reply);
     else if (!script_said(*reply, "register", 2) && !script_said(*reply, "turn", 7) &&
-             !script_said(*reply, "appended", 1) && !script_said(*reply, "careful", 1) &&
-             !script_said(*reply, "change", 2) && !script_said(*reply, "stats", 1) &&
-             !script_said(*reply, "ids", 3) && !script_said(*reply, "jobs", 3) &&
-             !script_said(*reply, "cross", 6))
+             !script_said(*reply, "plain", 3) && !script_said(*reply, "appended", 1) &&
+             !script_said(*reply, "careful", 1) && !script_said(*reply, "change", 2) &&
+             !script_said(*reply, "stats", 1) && !script_said(*reply, "ids", 3) &&
+             !script_said(*reply, "jobs", 3) && !script_said(*reply, "cross", 6))
         code = answer_strange(store, call, reads);
     if (code != DRAY_OK) {
         freeReplyObject(*reply);

@@ -13,7 +13,7 @@
 
 struct store;
 
-enum { SCRIPT_TURN = 0, SCRIPT_APPEND = 1, SCRIPT_PEOPLE = 2 };
+enum { SCRIPT_TURN = 0, SCRIPT_APPEND = 1, SCRIPT_PEOPLE = 2, SCRIPT_PLAIN = 3 };
 
 /* Loads all scripts. */
 int32_t script_load(struct store *store, struct dray_call *call);

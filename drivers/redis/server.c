@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "1"
+#define LAYOUT "2"
+#define LAYOUT_BEFORE "1" /* which is one of these, too */
 
 /* One small command; an error reply is left to the caller, no reply costs the connection. */
 static int32_t say(
@@ -49,6 +50,11 @@ static struct dray_str info(const redisReply *reply, const char *name)
 static int is(struct dray_str text, const char *word)
 {
     return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
+}
+
+static int is_string(const redisReply *reply, const char *word)
+{
+    return reply->type == REDIS_REPLY_STRING && is((struct dray_str){reply->str, reply->len}, word);
 }
 
 /* Leading digits. */
@@ -219,12 +225,22 @@ static int32_t check_layout(struct store *store, struct dray_call *call)
     char key[STORE_PREFIX_MAX + 16], plain[ANSWER_PLAIN];
     const char *read[] = {"GET", key, NULL};
     const char *make[] = {"SET", key, LAYOUT, "NX", "GET", NULL};
+    const char *raise[] = {"SET", key, LAYOUT, "XX", "GET", NULL};
     redisReply *reply = NULL;
     snprintf(key, sizeof(key), "{%s}:layout", store->prefix);
     int32_t code = say(store, call, read, &reply);
     if (code == DRAY_OK && reply->type == REDIS_REPLY_NIL) {
         freeReplyObject(reply);
         code = say(store, call, make, &reply);
+    }
+    /* A server whose memory is full refuses it: another time then. */
+    if (code == DRAY_OK && is_string(reply, LAYOUT_BEFORE)) {
+        freeReplyObject(reply);
+        code = say(store, call, raise, &reply);
+        if (code == DRAY_OK && answer_is_error(reply, "OOM")) {
+            freeReplyObject(reply);
+            return DRAY_OK;
+        }
     }
     if (code != DRAY_OK)
         return code;
@@ -236,7 +252,7 @@ static int32_t check_layout(struct store *store, struct dray_call *call)
         code = answer_error(store, call, reply, "GET");
     else if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_NIL)
         code = answer_strange(store, call, 1);
-    else if (reply->type == REDIS_REPLY_STRING && !is(found, LAYOUT))
+    else if (reply->type == REDIS_REPLY_STRING && !is(found, LAYOUT) && !is(found, LAYOUT_BEFORE))
         code = store->host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: the key %s says %s, this Dray writes layout " LAYOUT
             "; update it, or use another prefix",

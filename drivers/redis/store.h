@@ -24,11 +24,13 @@ struct store {
     uint32_t durability; /* in force, as the server was last found to be set */
     struct link link;    /* all requests and answers */
     struct sentinel sentinel;
-    struct bell bell;   /* the subscription behind `watch` */
-    struct buffer plan; /* of the script call under way */
-    struct buffer bulk; /* beside the plan: texts, one after another */
-    struct buffer keys; /* its keys, one after another */
-    uint32_t nqueues;   /* its queues: the keys' numbers */
+    struct bell bell;      /* the subscription behind `watch` */
+    struct buffer plan;    /* of the script call under way */
+    struct buffer bulk;    /* beside the plan: texts, one after another */
+    struct buffer keys;    /* its keys, one after another */
+    uint32_t careful;      /* turns in a row that were not to be tried as plain ones, */
+    uint32_t careful_left; /* and how many of them are left */
+    uint32_t nqueues;      /* its queues: the keys' numbers */
     struct dray_str queues[STORE_QUEUES_MAX];
     struct listings lists; /* listings that have begun */
 };

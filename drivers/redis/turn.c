@@ -186,6 +186,21 @@ static int read_reserve(
     return read_blocks(store, call, answer_array(reply, 5), turn->reserve);
 }
 
+/* What plain.lua did is as the preset answers say. */
+static int32_t read_plain(
+    struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
+{
+    int64_t wait;
+    if (!script_said(reply, "plain", 3) || !answer_number(reply, 1, &wait))
+        return answer_strange(store, call, 0);
+    if (!turn->reserve)
+        return DRAY_OK;
+    call->next_ms = wait < 0 ? DRAY_NEXT_NEVER : (uint64_t)wait;
+    if (!read_blocks(store, call, answer_array(reply, 2), turn->reserve))
+        return answer_strange(store, call, 0);
+    return DRAY_OK;
+}
+
 static int32_t read_turn(
     struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
 {
@@ -216,8 +231,8 @@ static void refuse_some(struct store *store, struct dray_call *call, struct dray
             store->host->fail(call, DRAY_UNSUPPORTED, 0, "redis does not reserve a job by its id");
 }
 
-/* A plain push by the script that is made for it. 0 if that one has left it alone, or if it is
-   none. The preset answers are those of a push that was stored. */
+/* Plain pushes by the script that is made for them. 0 if that one has left them alone, or if it is
+   something else. The preset answers are those of pushes that were stored. */
 static int append(
     struct store *store, struct dray_call *call, const struct dray_turn *turn, int32_t *code)
 {
@@ -230,6 +245,34 @@ static int append(
         *code = answer_strange(store, call, 0);
     if (reply)
         freeReplyObject(reply);
+    return !careful;
+}
+
+/* What a look by plain.lua stumbled on, such as jobs that were tried before, is mostly there for a
+   while: after so many turns, doubled each time, it is asked again. */
+#define CAREFUL_MOST 64u
+
+/* The same for turns of more than pushes, by the script for plain ones. */
+static int plain(struct store *store, struct dray_call *call, struct dray_turn *turn, int32_t *code)
+{
+    redisReply *reply = NULL;
+    if (store->careful_left) {
+        store->careful_left--;
+        return 0;
+    }
+    if (!plan_plain(store, turn))
+        return 0;
+    *code = script_call(store, call, SCRIPT_PLAIN, 0, 0, &reply);
+    int careful = *code == DRAY_OK && script_said(reply, "careful", 1);
+    if (*code == DRAY_OK && !careful)
+        *code = read_plain(store, call, reply, turn);
+    if (reply)
+        freeReplyObject(reply);
+    if (!careful)
+        store->careful = 0;
+    else if (store->careful < CAREFUL_MOST)
+        store->careful = store->careful * 2 + 1;
+    store->careful_left = careful ? store->careful - 1 : 0;
     return !careful;
 }
 
@@ -246,15 +289,17 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
     int32_t code = DRAY_OK;
     if (append(store, call, turn, &code))
         return code;
-    code = plan_turn(store, call, turn, &registered);
-    if (code != DRAY_OK || !store->nqueues)
-        return code;
-    code = script_call(store, call, SCRIPT_TURN, 0, registered, &reply);
-    if (code != DRAY_OK)
-        return code;
-    code = read_turn(store, call, reply, turn);
-    freeReplyObject(reply);
-    if (turn->reserve && bell_rang(store))
+    if (!plain(store, call, turn, &code)) {
+        code = plan_turn(store, call, turn, &registered);
+        if (code != DRAY_OK || !store->nqueues)
+            return code;
+        code = script_call(store, call, SCRIPT_TURN, 0, registered, &reply);
+        if (code != DRAY_OK)
+            return code;
+        code = read_turn(store, call, reply, turn);
+        freeReplyObject(reply);
+    }
+    if (code == DRAY_OK && turn->reserve && bell_rang(store))
         call->next_ms = 0;
     return code;
 }

@@ -29,7 +29,7 @@ static int32_t push(
             .id = {ids[i], (uint64_t)len},
             .queue = {"q", 1},
             .type = {"t", 1},
-            .unique = {ids[i], i % 2 ? (uint64_t)len : 0},
+            .unique = {ids[i], i % 2 && !scene->plain ? (uint64_t)len : 0},
             .payload = {"{\"n\":1}", 7}};
         jobs[i] = &rows[i];
         scene->answers[i] = DRAY_OK;
@@ -153,12 +153,6 @@ static void leased(struct scene *scene)
     lease(scene, 60000);
 }
 
-static void buried(struct scene *scene)
-{
-    leased(scene);
-    fine(scene, settle(&scene->eye, scene, HOUR_MS, DRAY_VERDICT_BURY));
-}
-
 static int64_t server_ms(struct scene *scene)
 {
     redisReply *reply = redisCommand(scene->own, "TIME");
@@ -167,6 +161,51 @@ static int64_t server_ms(struct scene *scene)
                  strtoll(reply->element[1]->str, NULL, 10) / 1000;
     freeReplyObject(reply);
     return ms;
+}
+
+/* For plain turns: somebody looked lately, and a job has ended. */
+static void waiting_plain(struct scene *scene)
+{
+    uint32_t n = scene->n;
+    scene->plain = 1;
+    scene->n = 1;
+    fine(scene, push(&scene->eye, scene, 0, 1, 0));
+    lease(scene, 60000);
+    fine(scene, settle(&scene->eye, scene, 0, DRAY_VERDICT_DONE));
+    scene->n = n;
+    waiting(scene);
+}
+
+static void leased_plain(struct scene *scene)
+{
+    waiting_plain(scene);
+    lease(scene, 60000);
+}
+
+/* One of those that share a lease has one of its own. */
+static void leased_apart(struct scene *scene)
+{
+    uint32_t n = scene->n;
+    leased_plain(scene);
+    scene->n = 1;
+    fine(scene, settle(&scene->eye, scene, 0, 0));
+    scene->n = n;
+}
+
+/* Leases of many at once that have run out. */
+static void overdue_plain(struct scene *scene)
+{
+    waiting_plain(scene);
+    lease(scene, 1);
+    int64_t end = server_ms(scene) + 3;
+    while (server_ms(scene) < end) {
+    }
+}
+
+static void buried(struct scene *scene)
+{
+    leased(scene);
+    fine(scene, settle(&scene->eye, scene, HOUR_MS, DRAY_VERDICT_BURY));
 }
 
 /* Leases that have run out, and delayed jobs that are due. */
@@ -246,19 +285,19 @@ static int32_t run_extend(struct scene *scene, int again)
     return settle(&scene->rig, scene, HOUR_MS, 0);
 }
 
-/* Settles and renews what is held, pushes as many, reserves as many. The first answers are those
-   of the leases, the others those of the group. */
-static int32_t run_turn(struct scene *scene, int again)
+/* Settles some of what is held and renews the others, pushes a job, reserves as many. The first
+   answers are those of the leases, the last is that of the group. */
+static int32_t turn(struct scene *scene, int again, uint32_t half, uint32_t priority)
 {
     static char ids[SCENE_JOBS][16], more[SCENE_JOBS][16];
     static struct dray_lease rows[SCENE_JOBS];
     static const struct dray_lease *leases[SCENE_JOBS];
     struct rig *rig = &scene->rig;
     struct scene_text text = saying(scene);
-    uint32_t half = scene->n / 2, n = scene->n;
+    uint32_t n = scene->n;
     fill_leases(scene, 0, n, DRAY_VERDICT_DONE, rows, leases, ids);
     struct dray_job job = {.size = sizeof(job),
-        .priority = 1,
+        .priority = priority,
         .id = {more[0], 6},
         .queue = {"q", 1},
         .type = {"t", 1},
@@ -274,7 +313,7 @@ static int32_t run_turn(struct scene *scene, int again)
     struct dray_push *groups[] = {&group};
     struct dray_reserve wish =
         scene_want(n, again ? DRAY_RESERVE_REPLAY : 0, again ? scene->nonce : ++scene->nonce);
-    struct dray_turn turn = {.size = sizeof(turn),
+    struct dray_turn all = {.size = sizeof(all),
         .nsettle = half,
         .settle = leases,
         .settle_answers = scene->answers,
@@ -286,9 +325,19 @@ static int32_t run_turn(struct scene *scene, int again)
         .reserve = &wish};
     scene->answers[n] = DRAY_OK;
     scene->nanswers = n + 1;
-    int32_t code = rig->driver->turn(rig->self, scene_looking(rig, &text), &turn);
+    int32_t code = rig->driver->turn(rig->self, scene_looking(rig, &text), &all);
     scene->nsaid = text.len;
-    return code == DRAY_OK ? (group.code ? group.code : turn.reserve_code) : code;
+    return code == DRAY_OK ? (group.code ? group.code : all.reserve_code) : code;
+}
+
+static int32_t run_turn(struct scene *scene, int again)
+{
+    return turn(scene, again, scene->n / 2, 1);
+}
+
+static int32_t run_plain_turn(struct scene *scene, int again)
+{
+    return turn(scene, again, scene->n, DRAY_PRIORITY_NORMAL);
 }
 
 static int32_t run_kick(struct scene *scene, int again)
@@ -351,6 +400,14 @@ const struct act scene_acts[] = {
     {"bury", leased, run_bury, DRAY_STALE, 0, 0},
     {"extend", leased, run_extend, DRAY_OK, 0, 0},
     {"turn", leased, run_turn, DRAY_STALE, 0, 1},
+    {"plain reserve", waiting_plain, run_reserve, DRAY_OK, 0, 0},
+    {"plain ack", leased_plain, run_ack, DRAY_STALE, 0, 0},
+    {"plain turn", leased_plain, run_plain_turn, DRAY_STALE, 0, 1},
+    {"ack of two kinds", leased_apart, run_ack, DRAY_STALE, 0, 0},
+    {"plain retry", leased_plain, run_retry, DRAY_STALE, 0, 0},
+    {"plain extend", leased_plain, run_extend, DRAY_OK, 0, 0},
+    {"plain cancel", leased_plain, run_cancel, DRAY_OK, 0, 0},
+    {"plain sweep", overdue_plain, run_sweep, DRAY_OK, 0, 0},
     {"kick", buried, run_kick, DRAY_OK, 0, 0},
     {"cancel", waiting, run_cancel, DRAY_CONFLICT, 0, 0},
     {"remove", waiting, run_remove, DRAY_NOTFOUND, 0, 0},

@@ -232,8 +232,8 @@ test_socket_path() {
 test_keys_of_others() {
     start_server
     as_user
-    server SET '{dray}:layout' 2
-    refused 78 'layout 1; update it'
+    server SET '{dray}:layout' 3
+    refused 78 'layout 2; update it'
     server DEL '{dray}:layout'
     server RPUSH '{dray}:layout' theirs
     refused 78 'another prefix'

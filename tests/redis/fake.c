@@ -22,7 +22,7 @@ static const struct {
     {"INFO", "$113\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\n"
              "maxmemory_policy:noeviction\r\nloading:0\r\naof_enabled:1\r\n\r\n"},
     {"CONFIG", "*2\r\n$11\r\nappendfsync\r\n$6\r\nalways\r\n"},
-    {"GET", "$1\r\n1\r\n"},
+    {"GET", "$1\r\n2\r\n"},
     {"SCRIPT", "$40\r\n" DIGEST "\r\n"},
     {"SADD", ":1\r\n"},
     {"SMEMBERS", "*1\r\n$1\r\nq\r\n"},

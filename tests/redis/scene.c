@@ -149,6 +149,7 @@ void scene_reset(struct scene *scene, const struct act *act)
     redisReply *reply = redisCommand(scene->own, "FLUSHDB");
     assert_non_null(reply);
     freeReplyObject(reply);
+    scene->plain = 0;
     act->prepare(scene);
 }
 

@@ -17,6 +17,7 @@ struct scene {
     redisContext *own;
     struct rig rig, eye;
     uint32_t n; /* jobs of a batch */
+    int plain;  /* its jobs have no unique keys */
     uint64_t nonce;
     struct dray_token tokens[SCENE_JOBS]; /* of those that the scene's beginning leased */
     int32_t answers[SCENE_JOBS];          /* of the act */

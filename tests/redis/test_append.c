@@ -227,12 +227,12 @@ static void test_not_plain(void **state)
     ways_end();
 }
 
-static void expect_turn(const char *what, struct dray_turn *turn, int64_t live)
+static void expect_turn(const char *what, struct dray_turn *turn, int64_t live, const char *way)
 {
     turn->size = sizeof(*turn);
     if (ways.rig.driver->turn(ways.rig.self, rig_call(&ways.rig), turn) != DRAY_OK)
         fail_msg("%s: %s", what, ways.rig.error.text);
-    ways_expect(what, "t");
+    ways_expect(what, way);
     assert_int_equal(rig_live(&ways.rig), live);
 }
 
@@ -259,11 +259,11 @@ static void test_turns(void **state)
     ways_start();
     ways_fill(&batch, "q", "a", 2);
     ways_fill(&other, "q", "b", 2);
-    expect_turn("two groups", &(struct dray_turn){.npush = 2, .push = groups}, 4);
+    expect_turn("two groups", &(struct dray_turn){.npush = 2, .push = groups}, 4, "a");
     ways_fill(&batch, "q", "c", 2);
     ways.rig.nshown = 0;
     expect_turn("a push and a reserve",
-        &(struct dray_turn){.npush = 1, .push = groups, .reserve = &want}, 6);
+        &(struct dray_turn){.npush = 1, .push = groups, .reserve = &want}, 6, "p");
     assert_int_equal(ways.rig.nshown, 1);
     lease.id = str(ways.rig.shown[0].id);
     lease.token = ways.rig.shown[0].token;
@@ -271,12 +271,12 @@ static void test_turns(void **state)
     expect_turn("a push and a renewal",
         &(struct dray_turn){
             .npush = 1, .push = groups, .nextend = 1, .extend = leases, .extend_answers = answers},
-        8);
+        8, "t");
     ways_fill(&batch, "q", "e", 2);
     expect_turn("a push and an outcome",
         &(struct dray_turn){
             .npush = 1, .push = groups, .nsettle = 1, .settle = leases, .settle_answers = answers},
-        9);
+        9, "pt"); /* the renewed one no longer shares its lease */
     assert_int_equal(answers[0], DRAY_OK);
     ways_fill(&batch, "q", "f", 0);
     ways_push(&batch, "an empty group", DRAY_OK, "t");
@@ -416,10 +416,10 @@ static void test_queue(void **state)
     assert_int_equal(ways_number("SISMEMBER {dray}:queues new"), 1);
     ways_fill(&batch, "new", "more", 2);
     ways_push(&batch, "a queue that is known", DRAY_OK, "a");
-    ways_say("HSET {dray:q}:meta layout 2");
+    ways_say("HSET {dray:q}:meta layout 3");
     ways_fill(&batch, "q", "job", 2);
     ways_push(&batch, "another layout", DRAY_UNSUPPORTED, "at");
-    ways_say("HSET {dray:q}:meta layout 1");
+    ways_say("HSET {dray:q}:meta layout 2");
     assert_int_equal(rig_live(&ways.rig), 0);
     change(DRAY_CHANGE_PAUSE);
     ways_push(&batch, "a queue that pauses", DRAY_OK, "a");
@@ -547,11 +547,11 @@ static void test_forgotten(void **state)
     ways_start();
     ways_fill(&batch, "q", "job", 1);
     ways_say("SCRIPT FLUSH");
-    ways_push(&batch, "all forgotten", DRAY_OK, "allla");
+    ways_push(&batch, "all forgotten", DRAY_OK, "alllla");
     /* The short one is known, the other is not. */
     ways_say("SCRIPT FLUSH");
     load_append();
-    ways_push(&batch, "the turn forgotten", DRAY_OK, "latlllt");
+    ways_push(&batch, "the turn forgotten", DRAY_OK, "latllllt");
     assert_int_equal(batch.answers[0], DRAY_EXISTS);
     assert_int_equal(ways_drain(NULL, 0), 1);
     ways_end();

@@ -142,14 +142,16 @@ static void expect_all_there(void)
         fail_msg("%s: %u jobs were ready, and %u should be", what, n, wanted.ready);
 }
 
-/* `rig` is connected, so that what it sends next is the act itself. */
+/* `rig` is connected, so that what it sends next is the act itself; and opened anew, so that it
+   takes the same way to it each time. */
 static void connect(void)
 {
-    static char text[SCENE_TEXT];
-    struct scene_text into = {text, 0};
     time_t end = time(NULL) + 20;
-    while (scene_stats(&scene.rig, &into) != DRAY_OK && time(NULL) < end)
+    rig_close(&scene.rig);
+    while (rig_open(&scene.rig, proxy.listens, 0) != DRAY_OK && time(NULL) < end) {
+        rig_close(&scene.rig);
         nap();
+    }
 }
 
 static void measure(const struct act *act)

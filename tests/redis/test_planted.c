@@ -27,8 +27,9 @@ static const char *const keys[] = {"{dray}:layout", "{dray}:queues", "{dray:q}:m
     "{dray:q}:jobs", "{dray:q}:state", "{dray:q}:ready0", "{dray:q}:ready1", "{dray:q}:ready2",
     "{dray:q}:ready3", "{dray:q}:ready4", "{dray:q}:ready5", "{dray:q}:ready6", "{dray:q}:ready7",
     "{dray:q}:ready8", "{dray:q}:ready9", "{dray:q}:delayed", "{dray:q}:retrying",
-    "{dray:q}:parked", "{dray:q}:leases", "{dray:q}:dead", "{dray:q}:done", "{dray:q}:unique",
-    "{dray:q}:totals", "{dray:q}:stale", "{dray:q}:ended", "{dray:q}:ended_old", "{dray:q}:none"};
+    "{dray:q}:parked", "{dray:q}:leases", "{dray:q}:batches", "{dray:q}:dead", "{dray:q}:done",
+    "{dray:q}:unique", "{dray:q}:totals", "{dray:q}:stale", "{dray:q}:ended", "{dray:q}:ended_old",
+    "{dray:q}:none"};
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
 
 DRAY_PRINTF(1, 2)
@@ -106,6 +107,8 @@ static void expect_recovery(const struct act *act)
 static void act_on(const struct act *act, const char *key)
 {
     snprintf(what, sizeof(what), "%s, %s planted", act->name, key);
+    rig_close(&scene.rig); /* so that it begins with the shorter way each time */
+    assert_int_equal(rig_open(&scene.rig, scene.server.socket, 0), DRAY_OK);
     scene_reset(&scene, act);
     plant(key);
     int32_t code = scene_run(&scene, act, 0);

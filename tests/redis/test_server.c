@@ -246,7 +246,7 @@ static void test_unfit(void **state)
     expect_refused(&server, own, "CONFIG SET maxmemory-policy allkeys-lru",
         "CONFIG SET maxmemory-policy noeviction", "noeviction");
     expect_refused(&server, own, "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "replica");
-    expect_refused(&server, own, "SET {dray}:layout 2", "DEL {dray}:layout", "layout 1");
+    expect_refused(&server, own, "SET {dray}:layout 3", "DEL {dray}:layout", "layout 2");
     say(own, "ACL SETUSER default resetpass >x");
     assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_DENIED);
     rig_close(&rig);

@@ -13,7 +13,7 @@ local jobs, totals = base .. 'jobs', base .. 'totals'
 local list = base .. 'ready' .. string.char(48 + plan[2])
 local careful = {'careful'}
 
-if call('HGET', KEYS[1], 'layout') ~= '1' then
+if call('HGET', KEYS[1], 'layout') ~= '2' then
     return careful
 end
 

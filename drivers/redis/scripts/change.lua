@@ -10,7 +10,7 @@ local function changing()
             q.fresh, q.done, q.gone, q.stateless, q.unleased = {}, {}, {}, {}, {}
             q.state_set, q.unique_set = {}, {}
             q.lists, q.scores, q.count = {}, {}, {}
-            q.state_read, q.job_read, q.pushed = {}, {}, {}
+            q.state_read, q.job_read, q.pushed, q.batch_read = {}, {}, {}, {}
             q.live = 0
         end
         return q
@@ -19,6 +19,28 @@ local function changing()
     -- Forgets what has been read and written, so that the next part begins empty.
     local function forget(q)
         q.count, q.live_read = nil, nil
+    end
+
+    -- A batch as this turn sees it; false: none.
+    local function batch_at(q, name)
+        local batch = q.batch_read[name]
+        if batch == nil then
+            local head, list = batch_parts(call('HGET', q.batches, name))
+            batch = head and {head = head, list = list, changed = false}
+            q.batch_read[name] = batch or false
+        end
+        return batch
+    end
+
+    -- Takes a job out of the batch that holds it under this token. Returns its state, or nil.
+    local function leave_batch(q, id, token)
+        local batch = batch_at(q, batch_name(sub(token, 10)))
+        local list = batch and sub(batch.head, 1, 17) == token and batch_without(batch.list, id)
+        if not list then
+            return nil
+        end
+        batch.list, batch.changed = list, true
+        return batch.head
     end
 
     local function add_total(q, kind, job_type, n)
@@ -98,7 +120,7 @@ local function changing()
         if next(q.count) then
             call('HLEN', q.totals)
         end
-        if #q.unleased > 0 or #q.done > 0 then
+        if #q.unleased > 0 or #q.done > 0 or next(q.batch_read) then
             call('ZCARD', q.leases)
         end
         for key in pairs(q.scores) do
@@ -167,13 +189,19 @@ local function changing()
         in_slices('HDEL', q.unique, keys_gone)
         in_slices('HDEL', q.jobs, q.done)
         in_slices('HDEL', q.jobs, q.gone)
+        for name, batch in pairs(q.batch_read) do
+            if batch and batch.changed then
+                batch_write(q, name, batch.head, batch.list)
+            end
+        end
         for field, n in pairs(q.count) do
             count(q.totals, field, n)
         end
     end
 
     return {
-        of = changes_of, forget = forget, add_total = add_total, append = append,
+        of = changes_of, forget = forget, batch_at = batch_at, leave_batch = leave_batch,
+        add_total = add_total, append = append,
         enter_waiting = enter_waiting, enter_ended = enter_ended, free_unique = free_unique,
         in_slices = in_slices, probe = probe, flush = flush,
     }

@@ -40,7 +40,7 @@ local function count(key, field, n)
     wrote = true
 end
 
-local LAYOUT = '1'
+local LAYOUT, LAYOUT_BEFORE = '2', '1'
 local queues = {}
 
 -- Opens a queue, reading its meta key alone. `known` tells whether it was ever registered.
@@ -52,7 +52,8 @@ local function queue_at(index)
     local meta = KEYS[index]
     local base = sub(meta, 1, -5)
     local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned')
-    if row[1] and row[1] ~= LAYOUT then
+    -- What the layout before has, this one has too, and nothing else in its place.
+    if row[1] and row[1] ~= LAYOUT and row[1] ~= LAYOUT_BEFORE then
         error({err = 'LAYOUT ' .. meta .. ' has layout ' .. row[1]})
     end
     q = {
@@ -60,7 +61,8 @@ local function queue_at(index)
         paused = row[2] == '1', consumed = tonumber(row[3]) or 0, stale = tonumber(row[4]) or 0,
         turned = tonumber(row[5]) or 0,
         jobs = base .. 'jobs', state = base .. 'state', leases = base .. 'leases',
-        totals = base .. 'totals', unique = base .. 'unique',
+        batches = base .. 'batches', totals = base .. 'totals', unique = base .. 'unique',
+        old = row[1] == LAYOUT_BEFORE,
     }
     queues[index] = q
     return q
@@ -156,6 +158,49 @@ end
 
 local function priority_of(flags)
     return math.floor(flags / 16)
+end
+
+-- Jobs that one reserve handed out for the first time share a record (field of `batches`) and a
+-- lease (member of `leases`), both under a mark, which no id begins with, and the nonce: the state
+-- that they have in common, whose result is their ids, each between blanks. A job that is extended,
+-- settled or changed by itself leaves it. A state of its own goes before what it has in common.
+local MARK, BLANK = '*', ' '
+
+local function batch_name(nonce)
+    return MARK .. nonce
+end
+
+-- The state that they have in common and their ids, or nil if it is no record of a batch.
+local function batch_parts(record)
+    if not state_fits(record, 'a') then
+        return nil
+    end
+    local cut = STATE_HEAD + byte(record, 35)
+    return sub(record, 1, cut), sub(record, cut + 1)
+end
+
+local function batch_ids(list)
+    local ids = {}
+    for id in string.gmatch(list, '[^ ]+') do
+        ids[#ids + 1] = id
+    end
+    return ids
+end
+
+-- The list without this id, or nil.
+local function batch_without(list, id)
+    local first, last = string.find(list, BLANK .. id .. BLANK, 1, true)
+    return first and sub(list, 1, first) .. sub(list, last + 1)
+end
+
+-- As its list is now.
+local function batch_write(q, name, head, list)
+    if #list > 1 then
+        write('HSET', q.batches, name, head .. list)
+    else
+        write('ZREM', q.leases, name)
+        write('HDEL', q.batches, name)
+    end
 end
 
 -- Ids by the number of their queue. The first list of a queue is taken as it is: there is seldom

@@ -28,13 +28,29 @@ local function fields_of(found)
     return ids
 end
 
+-- Ids of a batch that are no jobs or have a state of their own, or the batch itself.
+local function strays_of_batch(q, name, strays)
+    local head, list = batch_parts(call('HGET', q.batches, name))
+    if not head then
+        strays[#strays + 1] = name
+        return
+    end
+    for _, id in ipairs(batch_ids(list)) do
+        if call('HEXISTS', q.jobs, id) == 0 or call('HEXISTS', q.state, id) == 1 then
+            strays[#strays + 1] = id
+        end
+    end
+end
+
 -- Ids in a set whose records do not say so.
 local function strays_of_set(q, place, cursor)
     local key = q.base .. SETS_OF[place][1]
     local part, strays = call('ZSCAN', key, cursor, 'COUNT', PART), {}
     for _, id in ipairs(fields_of(part[2])) do
         local text = call('HGET', q.state, id)
-        if call('HEXISTS', q.jobs, id) == 0 or not text or set_of(q, text) ~= key then
+        if sub(id, 1, 1) == MARK and key == q.leases then
+            strays_of_batch(q, id, strays)
+        elseif call('HEXISTS', q.jobs, id) == 0 or not text or set_of(q, text) ~= key then
             strays[#strays + 1] = id
         end
     end
@@ -47,7 +63,8 @@ local function strays_of_list(q, place, cursor)
     local ids, strays = call('LRANGE', ready_key(q, priority), from, from + PART - 1), {}
     for _, id in ipairs(ids) do
         local text = call('HGET', q.state, id)
-        local ready = call('HEXISTS', q.jobs, id) == 1 and (not text or state_fits(text, 'r'))
+        local ready = call('HEXISTS', q.jobs, id) == 1 and
+            (text and state_fits(text, 'r') or not (text or shared_leases(q)[id]))
         if not ready and not call('HGET', q.base .. 'stale', priority .. id) then
             strays[#strays + 1] = id
         end
@@ -68,9 +85,21 @@ local function homeless(q, cursor)
     return part[1], ids
 end
 
+-- Jobs of batches that have no lease, and so never end.
+local function endless(q)
+    local ids = {}
+    for _, batch in ipairs(batches_of(q)) do
+        if not call('ZSCORE', q.leases, batch.name) then
+            ids[#ids + 1] = batch_ids(batch.list)[1]
+        end
+    end
+    return ids
+end
+
 -- How many ready jobs are in no list.
 local function missing_ready(q)
-    local ready, listed = call('HLEN', q.jobs), -q.stale
+    local jobs, records = shared_counts(q)
+    local ready, listed = call('HLEN', q.jobs) - jobs + records, -q.stale
     for place = 1, #SETS_OF do
         ready = ready - call('ZCARD', q.base .. SETS_OF[place][1])
     end
@@ -85,7 +114,7 @@ end
 local function cross(place, cursor)
     local q = queue_at(1)
     if place == COUNT then
-        return {'cross', 0, '0', '', {}, missing_ready(q)}
+        return {'cross', 0, '0', '', endless(q), missing_ready(q)}
     end
     local name, ids = '', nil
     if place == STATES then

@@ -6,6 +6,7 @@ local KICK, CANCEL, REMOVE, PAUSE, RESUME, RESET = 1, 2, 3, 4, 5, 6
 local function probe_all(q)
     call('HLEN', q.jobs)
     call('HLEN', q.state)
+    call('HLEN', q.batches)
     call('HLEN', q.unique)
     call('HLEN', q.totals)
     call('HLEN', q.base .. 'stale')
@@ -119,6 +120,16 @@ local function remove_strange(q, id)
     return 'O'
 end
 
+-- A job that shares its lease gets one of its own.
+local function part(q, id, batch)
+    write('ZADD', q.leases, digits(state_read(batch.head).at), id)
+    write('HSET', q.state, id, batch.head)
+    batch.list = batch_without(batch.list, id)
+    batch_write(q, batch.name, batch.head, batch.list)
+    q.shared[id] = nil
+    return batch.head
+end
+
 local function change_job(q, what, id, force)
     local content = call('HGET', q.jobs, id)
     if not content then
@@ -127,6 +138,13 @@ local function change_job(q, what, id, force)
     local text = call('HGET', q.state, id)
     if not content_fits(content) or (text and #text < STATE_HEAD) then
         return what == REMOVE and remove_strange(q, id) or 'C'
+    end
+    local batch = not text and shared_leases(q)[id]
+    if batch then
+        if what == KICK or (what == REMOVE and not force) then
+            return 'C'
+        end
+        text = part(q, id, batch)
     end
     local s = text and state_read(text) or state_fresh(content)
     if what == KICK then
@@ -190,6 +208,8 @@ local function stats()
         for i, name in ipairs({'delayed', 'retrying', 'parked', 'leases', 'dead', 'done'}) do
             counts[i] = call('ZCARD', q.base .. name)
         end
+        local jobs, records = shared_counts(q)
+        counts[4] = counts[4] + jobs - records
         counts[7] = call('HLEN', q.jobs)
         answer[#answer + 1] = {q.paused and 1 or 0, counts, consumer,
             consumer ~= '' and math.max(now - q.consumed, 0) or 0, oldest_ready(q),
@@ -223,13 +243,15 @@ local function jobs_of(letters, job_type, since, ids)
     end
     local texts = call('HMGET', q.state, spread(ids))
     for i, id in ipairs(ids) do
-        local letter = texts[i] and sub(texts[i], 1, 1) or 'r'
+        local batch = not texts[i] and shared_leases(q)[id]
+        local text = batch and batch.head or texts[i]
+        local letter = text and sub(text, 1, 1) or 'r'
         local fits = letters == '' or string.find(letters, letter, 1, true)
         local content = fits and call('HGET', q.jobs, id)
         if content and (job_type == '' or content_type_unique(content) == job_type) and
             (not content_fits(content) or parse('>I6', content) >= since) then
             local n = #rows
-            rows[n + 1], rows[n + 2], rows[n + 3] = id, content, texts[i] or ''
+            rows[n + 1], rows[n + 2], rows[n + 3] = id, content, text or ''
         end
     end
     return {'jobs', now, rows}

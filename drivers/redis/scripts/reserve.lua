@@ -116,21 +116,47 @@ local function reserving()
         return true
     end
 
-    -- Records the leases. `states` is a list or what all have in common. What is handed out is a
-    -- block: queue, ids, contents, states.
-    local function lease(q, want, ids, contents, states)
-        local scores, fields, bytes = {}, {}, 0
+    -- One lease for all that this reserve hands out for the first time: returns false if they have
+    -- another state in common than those before, or the nonce was used before.
+    local function lease_batch(q, want, ids, text)
+        local name, batch = batch_name(want.nonce), q.batch
+        if not batch then
+            if want.replay or call('HEXISTS', q.batches, name) == 1 then
+                return false
+            end
+            batch = {text = text, list = BLANK}
+            q.batch = batch
+            write('ZADD', q.leases, want.until_text, name)
+        elseif batch.text ~= text then
+            return false
+        end
+        batch.list = batch.list .. table.concat(ids, BLANK) .. BLANK
+        write('HSET', q.batches, name, text .. batch.list)
+        return true
+    end
+
+    local function lease_each(q, want, ids, states)
+        local scores, fields = {}, {}
         local same = type(states) == 'string' and states
         for i = 1, #ids do
-            local id, at, text = ids[i], i * 2, same or states[i]
+            local id, at = ids[i], i * 2
             scores[at - 1], scores[at] = want.until_text, id
-            fields[at - 1], fields[at] = id, text
-            bytes = bytes + #contents[i] + #text
+            fields[at - 1], fields[at] = id, same or states[i]
         end
         write('ZADD', q.leases, spread(scores))
         write('HSET', q.state, spread(fields))
+    end
+
+    -- Records the leases. `states` is a list or what all have in common. What is handed out is a
+    -- block: queue, ids, contents, states.
+    local function lease(q, want, ids, contents, states)
+        if type(states) ~= 'string' or not lease_batch(q, want, ids, states) then
+            lease_each(q, want, ids, states)
+        end
+        for i = 1, #ids do
+            want.bytes = want.bytes + #contents[i] + STATE_HEAD
+        end
         want.left = want.left - #ids
-        want.bytes = want.bytes + bytes
         want.blocks[#want.blocks + 1] = {q.index - 1, ids, contents, states}
     end
 
@@ -160,6 +186,8 @@ local function reserving()
                 return there, true
             end
             there = true
+            -- Whoever may not do this is not to leave jobs both in the list and handed out.
+            call('LTRIM', key, '0', '-1')
             local write_dropped = lease_entries(q, want, priority, ids)
             write('LTRIM', key, digits(#ids), '-1')
             if write_dropped then
@@ -214,8 +242,34 @@ local function reserving()
         return best
     end
 
+    local function replay_batch(q, want)
+        local name = batch_name(want.nonce)
+        local head, list = batch_parts(call('HGET', q.batches, name))
+        if not head then
+            return
+        end
+        local s, held, with = state_read(head), {}, {}
+        local ids = batch_ids(list)
+        local contents = #ids > 0 and call('HMGET', q.jobs, spread(ids)) or {}
+        local own = #ids > 0 and call('HMGET', q.state, spread(ids)) or {}
+        for i, id in ipairs(ids) do
+            if content_fits(contents[i]) and not own[i] and #held < want.left then
+                held[#held + 1], with[#with + 1] = id, contents[i]
+            end
+        end
+        s.at, s.owner = math.max(s.at, want.until_ms), want.owner
+        head = state_text(s)
+        write('ZADD', q.leases, digits(s.at), name)
+        write('HSET', q.batches, name, head .. list)
+        if #held > 0 then
+            want.blocks[#want.blocks + 1] = {q.index - 1, held, with, head}
+            want.left = want.left - #held
+        end
+    end
+
     -- What this nonce already holds, with the lease begun again: the asker counts it from now.
     local function replay(q, want)
+        replay_batch(q, want)
         local ids = call('ZRANGE', q.leases, '0', '-1')
         for from = 1, #ids, 500 do
             local to = math.min(from + 499, #ids)
@@ -249,6 +303,10 @@ local function reserving()
 
     local function reserve_queue(q, want)
         q.set_keys, q.list_keys = keys_of(q)
+        call('HLEN', q.batches)
+        if q.old then
+            call('HSET', q.meta, 'layout', LAYOUT)
+        end
         q.first_lease = first_score(q.leases)
         q.has_sets = call('EXISTS', spread(q.set_keys)) > 0
         local expired, more = q.first_lease and q.first_lease < now, false

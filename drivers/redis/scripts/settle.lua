@@ -8,6 +8,15 @@ local function settling(change)
         return q.state_set[id] or q.state_read[id]
     end
 
+    -- The state of a job that somebody holds by this token, with a word to say of it; nil: nobody.
+    local function state_held(q, id, token)
+        local text = state_of(q, id)
+        if text then
+            return sub(text, 1, 17) == token and text or nil
+        end
+        return change.leave_batch(q, id, token)
+    end
+
     -- Reads the states of many ids at once.
     local function prefetch_states(q, ids)
         change.of(q)
@@ -90,8 +99,8 @@ local function settling(change)
 
     -- One lease with a verdict of its own.
     local function settle_one(q, id, token, v)
-        local text = state_of(q, id)
-        if not text or sub(text, 1, 17) ~= token then
+        local text = state_held(q, id, token)
+        if not text then
             return 'S'
         end
         if v.verdict ~= DONE and v.verdict ~= BURY and has(byte(text, 18), 1) then
@@ -112,8 +121,8 @@ local function settling(change)
         local same = type(tokens) == 'string' and tokens
         for i = 1, #ids do
             local id = ids[i]
-            local text = state_of(q, id)
-            if text and sub(text, 1, 17) == (same or tokens[i]) then
+            local text = state_held(q, id, same or tokens[i])
+            if text then
                 settle_gone(q, id, text)
                 ms = ms + runs[i]
             else
@@ -163,8 +172,8 @@ local function settling(change)
     local EXTEND_STRIDE = 5
 
     local function extend_one(q, id, token, lease, progress)
-        local text = q.known and state_of(q, id)
-        if not text or sub(text, 1, 17) ~= token then
+        local text = q.known and state_held(q, id, token)
+        if not text then
             return 'S'
         end
         local s = state_read(text)

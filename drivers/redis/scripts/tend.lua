@@ -15,22 +15,53 @@ local function tending(change)
         return ids, scores
     end
 
+    local function put_back(q, id, text)
+        local content = call('HGET', q.jobs, id)
+        if content then
+            local s = state_read(text)
+            s.error = 'lease expired'
+            change.add_total(q, 'failed:', (content_type_unique(content)), 1)
+            change.enter_waiting(q, id, s, 0)
+        end
+    end
+
+    -- A batch at once. Returns how many that were.
+    local function sweep_batch(q, name)
+        local batch = change.batch_at(q, name)
+        if not batch then
+            q.unleased[#q.unleased + 1] = name
+            return 0
+        end
+        local ids = batch_ids(batch.list)
+        local own = #ids > 0 and call('HMGET', q.state, spread(ids)) or {}
+        for i, id in ipairs(ids) do
+            if not own[i] then
+                put_back(q, id, batch.head)
+            end
+        end
+        batch.list, batch.changed = BLANK, true
+        return #ids
+    end
+
     -- Back to ready: leases whose end has passed.
     local function sweep(q)
         local ids = due_of(q.leases, '(' .. digits(now), SWEEP)
         if #ids == 0 then
             return false
         end
-        local texts = call('HMGET', q.state, spread(ids))
+        local texts, n = call('HMGET', q.state, spread(ids)), 0
         for i, id in ipairs(ids) do
-            local content = state_fits(texts[i], 'a') and call('HGET', q.jobs, id)
-            if content then
-                local s = state_read(texts[i])
-                s.error = 'lease expired'
-                change.add_total(q, 'failed:', (content_type_unique(content)), 1)
-                change.enter_waiting(q, id, s, 0)
+            if n >= PROMOTE then
+                return true
+            elseif sub(id, 1, 1) == MARK then
+                n = n + sweep_batch(q, id)
+            else
+                if state_fits(texts[i], 'a') then
+                    put_back(q, id, texts[i])
+                end
+                q.unleased[#q.unleased + 1] = id
+                n = n + 1
             end
-            q.unleased[#q.unleased + 1] = id
         end
         return #ids == SWEEP
     end
@@ -111,7 +142,7 @@ local function tending(change)
             call('ZCARD', key)
             any = true
         end
-        if not any and #q.unleased == 0 then
+        if not any and #q.unleased == 0 and not next(q.batch_read) then
             return
         end
         change.probe(q)

@@ -1,0 +1,339 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The turn that nearly all are: successes with nothing to keep, new jobs that are ready now, a look
+-- for jobs that were never tried - each or all of them, in one queue. It is a script of its own,
+-- straight through, since a call of turn.lua costs several times what these few commands do. All is
+-- read and judged before anything is written; whatever is different is left alone and answered
+-- `careful`, upon which the asker asks turn.lua.
+--
+-- KEYS[1]: the queue's meta key. ARGV[1]: now or 0; successes, in rows of type, format of the ids,
+-- token and run time; 0 or priority, formats of ids and contents, types and how many of each; 0 or
+-- most, lease, nonce and owner of the look; dedupe_keep; keep_done, keep_dead and keep_max.
+-- ARGV[2]: the texts, those of a row of successes between blanks. docs/redis.md describes the keys.
+local call, sub, byte, find = redis.call, string.sub, string.byte, string.find
+local plan, bulk, bulk_at = cmsgpack.unpack(ARGV[1]), ARGV[2], 1
+local dones, new, want, keep = plan[2], plan[3], plan[4], plan[5]
+local meta, base = KEYS[1], sub(KEYS[1], 1, -5)
+local jobs, state, totals = base .. 'jobs', base .. 'state', base .. 'totals'
+local leases, batches, ended = base .. 'leases', base .. 'batches', base .. 'ended'
+local STATE_HEAD, BYTES_MAX, SLICE = 65, 16 * 1024 * 1024, 128
+local BLANK = ' '
+local wrote, has_states, now = false, false, plan[1]
+
+-- A number as commands take it; one that is handed over as it is gets printed with 17 digits.
+local function digits(n)
+    return string.format('%.0f', n)
+end
+
+local function write(...)
+    local answer = call(...)
+    wrote = true
+    return answer
+end
+
+local function take(lengths)
+    local texts = {struct.unpack(lengths, bulk, bulk_at)}
+    local n = #texts
+    bulk_at, texts[n] = texts[n], nil
+    return texts, n - 1
+end
+
+local function count(field, n)
+    if type(redis.pcall('HINCRBY', totals, field, digits(n))) == 'table' then
+        write('HSET', totals, field, digits(n)) -- it was no number
+    end
+    wrote = true
+end
+
+-- The earliest score of a sorted set, or nil.
+local function first_score(key)
+    return tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
+end
+
+-- Takes ids out of the batches that hold them. Returns them all, and each batch's list as it will
+-- be, beside what its jobs have in common; nil if one of them is not held so.
+local function leave_batches()
+    local gone, heads, lists = nil, {}, {}
+    for at = 1, #dones, 4 do
+        local from, token = bulk_at, dones[at + 2]
+        local ids, n = take(dones[at + 1])
+        dones[at + 1] = n
+        local name, joined = '*' .. sub(token, 10), sub(bulk, from, bulk_at - 1)
+        local list = lists[name]
+        if not list then
+            local record = call('HGET', batches, name)
+            if not record or #record < STATE_HEAD then
+                return nil
+            end
+            local cut = STATE_HEAD + byte(record, 35)
+            heads[name], list = sub(record, 1, cut), sub(record, cut + 1)
+        end
+        if sub(heads[name], 1, 17) ~= token then
+            return nil
+        end
+        -- Most often they are settled in the order in which they were handed out.
+        local first, last = find(list, joined, 1, true)
+        if first then
+            list = sub(list, 1, first) .. sub(list, last + 1)
+        else
+            for i = 1, n do
+                first, last = find(list, BLANK .. ids[i] .. BLANK, 1, true)
+                if not first then
+                    return nil
+                end
+                list = sub(list, 1, first) .. sub(list, last + 1)
+            end
+        end
+        lists[name] = list
+        if not gone then
+            gone = ids
+        else
+            for i = 1, n do
+                gone[#gone + 1] = ids[i]
+            end
+        end
+    end
+    return gone, heads, lists
+end
+
+-- Whether the ids that ended can be added to those that are remembered, as they are.
+local function remembers(turned)
+    local n = call('SCARD', ended)
+    return keep == 0 or (n > 0 and n < 500000 and now >= turned and now - turned < keep)
+end
+
+-- When the first delayed job falls due; false if there is something to promote or to prune.
+local function quiet()
+    local soonest, limits = math.huge, plan[6]
+    if call('EXISTS', base .. 'delayed', base .. 'retrying', base .. 'parked', base .. 'dead',
+        base .. 'done') == 0 then
+        return soonest
+    end
+    for _, name in ipairs({'delayed', 'retrying', 'parked'}) do
+        soonest = math.min(soonest, first_score(base .. name) or soonest)
+    end
+    for i, name in ipairs({'done', 'dead'}) do
+        local oldest = first_score(base .. name)
+        if oldest and limits[i] >= 0 and oldest < now - limits[i] then
+            return false
+        end
+    end
+    if limits[3] >= 0 and
+        call('ZCARD', base .. 'dead') + call('ZCARD', base .. 'done') > limits[3] then
+        return false
+    end
+    return soonest > now and soonest
+end
+
+-- The list that is next, how many wait in it, and whether others are there.
+local function next_list(priority)
+    local list = base .. 'ready' .. priority
+    local waiting = call('LLEN', list)
+    if want == 0 then
+        return list, waiting, false, priority
+    end
+    local there = call('EXISTS', base .. 'ready0', base .. 'ready1', base .. 'ready2',
+        base .. 'ready3', base .. 'ready4', base .. 'ready5', base .. 'ready6', base .. 'ready7',
+        base .. 'ready8', base .. 'ready9')
+    if there == (waiting > 0 and 1 or 0) then
+        return list, waiting, false, priority
+    end
+    for other = 0, 9 do
+        list = base .. 'ready' .. other
+        waiting = call('LLEN', list)
+        if waiting > 0 then
+            return list, waiting, there > 1, other
+        end
+    end
+end
+
+-- Adds the jobs of a list's next slice to what is handed out; false if one of them is not a job that
+-- was never handed out.
+local function add_slice(held, list, to)
+    local ids = call('LRANGE', list, digits(held.n), digits(to - 1))
+    local contents = call('HMGET', jobs, unpack(ids))
+    local states = has_states and call('HMGET', state, unpack(ids)) or {}
+    for i = 1, #ids do
+        local id, content = ids[i], contents[i]
+        if states[i] or not content or held.seen[id] or #content < 21 or byte(content, 21) > 0 then
+            return false
+        end
+        held.seen[id] = true
+        held.bytes = held.bytes + #content
+        held.ids[held.n + i], held.contents[held.n + i] = id, content
+    end
+    held.n = held.n + #ids
+    return true
+end
+
+-- Each of the following reads, and returns false if the turn is none of these.
+
+local function read_done(turned)
+    local gone, heads, lists = leave_batches()
+    if not gone or not remembers(turned) then
+        return false
+    end
+    call('HLEN', jobs)
+    call('ZCARD', leases)
+    -- A state of its own goes before what a job has in common with others.
+    for _, own in ipairs(has_states and call('HMGET', state, unpack(gone)) or {}) do
+        if own then
+            return false
+        end
+    end
+    return {ids = gone, heads = heads, lists = lists}
+end
+
+local function read_new()
+    local ids, n = take(new[2])
+    local contents, fields, seen = take(new[3]), {}, {}
+    local found, created = call('HMGET', jobs, unpack(ids)), struct.pack('>I6', now)
+    for i = 1, n do
+        local id, content = ids[i], created .. contents[i]
+        if found[i] or seen[id] then
+            return false
+        end
+        seen[id], contents[i] = true, content
+        fields[2 * i - 1], fields[2 * i] = id, content
+    end
+    return {ids = ids, contents = contents, fields = fields, n = n}
+end
+
+-- What is handed out, first of those that wait; and when the first delayed job falls due.
+local function read_want(row, list, waiting, others)
+    local most, consumed = want[1], tonumber(row[3]) or 0
+    local first, due = first_score(leases), quiet()
+    if not due or (first and first < now) or row[2] == '1' or (tonumber(row[4]) or 0) ~= 0 or
+        (most > 0 and (now - consumed >= 10000 or now < consumed)) or
+        (others and waiting < most) or call('HEXISTS', batches, '*' .. want[3]) == 1 then
+        return false
+    end
+    local held = {ids = {}, contents = {}, n = 0, most = most, due = due, seen = {}, bytes = 0}
+    local all = math.min(most, waiting)
+    while held.n < all and held.bytes < BYTES_MAX do
+        if not add_slice(held, list, math.min(held.n + SLICE, all)) then
+            return false
+        end
+    end
+    return held
+end
+
+-- With memory at its limit the first command that could need more is refused, and none after one
+-- that wrote: pushes are to hear of it, outcomes and leases are to pass. `straight`: how many need
+-- not wait.
+local function write_new(fresh, list, waiting, straight)
+    write('HSET', jobs, unpack(fresh.fields))
+    if straight < fresh.n then
+        write('RPUSH', list, unpack(fresh.ids, straight + 1))
+        if waiting == 0 then
+            call('PUBLISH', base .. 'bell', '1')
+        end
+    end
+    for i = 1, #new[4], 2 do
+        count('pushed:' .. new[4][i], new[4][i + 1])
+    end
+end
+
+-- Where a job goes is written before where it was is cleared.
+local function write_done(done)
+    if keep > 0 then
+        write('SADD', ended, unpack(done.ids))
+    end
+    write('HDEL', jobs, unpack(done.ids))
+    for name, list in pairs(done.lists) do
+        if list == BLANK then
+            write('ZREM', leases, name)
+            write('HDEL', batches, name)
+        else
+            write('HSET', batches, name, done.heads[name] .. list)
+        end
+    end
+    for at = 1, #dones, 4 do
+        count('completed:' .. dones[at], dones[at + 1])
+        count('runs:' .. dones[at], dones[at + 1])
+        if dones[at + 3] > 0 then
+            count('run_ms:' .. dones[at], dones[at + 3])
+        end
+    end
+end
+
+-- One lease for all. Returns the state that they have in common.
+local function write_held(held, list, listed, priority)
+    local name, ends = '*' .. want[3], now + want[2]
+    local head = 'a' .. struct.pack('>I8c8BI4I4I8BI2I2', 1, want[3], priority * 16, 1, 0, ends,
+        #want[4], 0, 0) .. string.rep('\0', 26) .. want[4]
+    write('ZADD', leases, digits(ends), name)
+    write('HSET', batches, name, head .. BLANK .. table.concat(held.ids, BLANK) .. BLANK)
+    local cut = listed > 0 and redis.pcall('LTRIM', list, digits(listed), '-1')
+    if type(cut) == 'table' and cut.err then
+        -- Not both in the list and handed out.
+        call('ZREM', leases, name)
+        call('HDEL', batches, name)
+        error(cut)
+    end
+    return head
+end
+
+local function hand_out(held, fresh, list, straight, priority)
+    local listed = held.n
+    for i = 1, straight do
+        held.ids[listed + i], held.contents[listed + i] = fresh.ids[i], fresh.contents[i]
+    end
+    if listed + straight == 0 then
+        return {}
+    end
+    return {{0, held.ids, held.contents, write_held(held, list, listed, priority)}}
+end
+
+local function main()
+    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned')
+    if row[1] ~= '2' then
+        return nil
+    end
+    if now == 0 then
+        local t = call('TIME')
+        now = t[1] * 1000 + math.floor(t[2] / 1000)
+    end
+    -- Every key is read before the first is written: one of another type changes nothing.
+    call('HLEN', totals)
+    has_states = (#dones > 0 or want ~= 0) and call('EXISTS', state) == 1
+
+    local done = #dones == 0 or read_done(tonumber(row[5]) or 0)
+    if not done then
+        return nil
+    end
+    local list, waiting, others, priority = next_list(new ~= 0 and new[1] or 5)
+    local fresh = new == 0 or (priority == new[1] and not others and read_new())
+    local held = fresh and (want == 0 or read_want(row, list, waiting, others))
+    if not held then
+        return nil
+    end
+
+    local listed, nnew = want ~= 0 and held.n or 0, new ~= 0 and fresh.n or 0
+    local straight = (want ~= 0 and listed == waiting and not others) and
+        math.min(held.most - listed, nnew) or 0
+    if nnew > 0 then
+        write_new(fresh, list, waiting, straight)
+    else
+        call('DEL', base .. 'none')
+    end
+    if #dones > 0 then
+        write_done(done)
+    end
+    if want == 0 then
+        return {'plain', -1, {}}
+    end
+    local blocks = hand_out(held, fresh, list, straight, priority)
+    if others or waiting - listed + nnew - straight > 0 then
+        return {'plain', 0, blocks}
+    end
+    local ends = first_score(leases)
+    local soonest = math.min(held.due, ends and ends + 1 or math.huge)
+    return {'plain', soonest < math.huge and math.max(soonest - now, 0) or -1, blocks}
+end
+
+-- An error that left nothing behind is the other script's to tell, which answers part by part.
+local fine, answer = pcall(main)
+if fine or not wrote then
+    return fine and answer or {'careful'}
+end
+return redis.error_reply('DIRTY ' .. (type(answer) == 'table' and answer.err or tostring(answer)))
