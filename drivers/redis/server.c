@@ -2,6 +2,7 @@
 #include "redis/server.h"
 
 #include "redis/answer.h"
+#include "redis/rights.h"
 #include "redis/script.h"
 #include "redis/store.h"
 
@@ -268,6 +269,8 @@ int32_t server_greet(struct store *store, struct dray_call *call)
         code = end_lost(store, call);
     if (code == DRAY_OK)
         code = check_layout(store, call);
+    if (code == DRAY_OK)
+        code = rights_check(store, call);
     if (code == DRAY_OK)
         code = script_load(store, call);
     return code;

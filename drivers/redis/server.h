@@ -10,7 +10,8 @@ struct store;
 /*
  * On a fresh connection: refuses servers that would lose or forget jobs, notes the durability in
  * force, ends the connection that was given up with a request on the way, claims the prefix or
- * refuses another layout, loads the scripts. An error is one that was certainly harmless.
+ * refuses another layout, sees that the user may do what scripts do, loads the scripts. An error is
+ * one that was certainly harmless.
  */
 int32_t server_greet(struct store *store, struct dray_call *call);
 

@@ -256,6 +256,87 @@ static void test_unfit(void **state)
     server_remove(&server);
 }
 
+/* The line of docs/deployment.md that says what a user needs. */
+static void read_needs(char *line, size_t size)
+{
+    char path[400];
+    const char *start = "ACL SETUSER dray on";
+    const char *source = getenv("DRAY_SOURCE");
+    snprintf(path, sizeof(path), "%s/docs/deployment.md", source ? source : ".");
+    FILE *page = fopen(path, "r");
+    assert_non_null(page);
+    do {
+        assert_non_null(fgets(line, (int)size, page));
+    } while (strncmp(line, start, strlen(start)) != 0);
+    fclose(page);
+}
+
+/* Its next command, with the plus, into `right`; 0: no more. */
+static int next_right(const char **line, char *right, size_t size)
+{
+    for (;;) {
+        *line += strspn(*line, " \n");
+        size_t len = strcspn(*line, " \n");
+        snprintf(right, size, "%.*s", (int)len, *line);
+        *line += len;
+        if (!len || right[0] == '+')
+            return len > 0;
+    }
+}
+
+/* Whether a script would be stopped halfway without it: the others are asked for outside. */
+static int is_of_scripts(const char *right)
+{
+    static const char *const others[] = {
+        "+auth", "+select", "+info", "+evalsha", "+subscribe", "+script|load"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(right, others[i]) == 0)
+            return 0;
+    }
+    return strncmp(right, "+client|", 8) != 0 && strncmp(right, "+config|", 8) != 0;
+}
+
+static void expect_missed(struct server *server, redisContext *own, const char *right)
+{
+    struct rig rig;
+    char command[100];
+    snprintf(command, sizeof(command), "ACL SETUSER default -%s", right + 1);
+    say(own, command);
+    int32_t code = rig_open(&rig, server->socket, 0);
+    if (code != DRAY_DENIED || !strcasestr(rig.error.text, right + 1))
+        fail_msg("without %s: %d, %s", right, code, rig.error.text);
+    rig_close(&rig);
+    snprintf(command, sizeof(command), "ACL SETUSER default %s", right);
+    say(own, command);
+}
+
+/* Who may not do all that scripts do is told so before any of it is done. */
+static void test_rights(void **state)
+{
+    struct server server;
+    struct rig rig;
+    char line[1000], right[64];
+    int n = 0;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    rig_close(&rig);
+    read_needs(line, sizeof(line));
+    for (const char *at = line; next_right(&at, right, sizeof(right));) {
+        if (!is_of_scripts(right))
+            continue;
+        expect_missed(&server, own, right);
+        n++;
+    }
+    assert_true(n > 30);
+    redisReply *keys = redisCommand(own, "KEYS *");
+    assert_int_equal(keys->elements, 1); /* the layout; nothing was left behind */
+    freeReplyObject(keys);
+    redisFree(own);
+    server_remove(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_resent),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_rights),
     };
     if (!server_is_there()) {
         fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");
