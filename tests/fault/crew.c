@@ -231,13 +231,16 @@ static struct tally tally_of(const struct oracle_line *const *order, size_t n, c
     return t;
 }
 
-static int is_dead(struct crew *crew, const char *id)
+/* Each attempt counts, also one whose worker died of another job before the handler began. */
+static int died_of_poison(struct crew *crew, const char *id)
 {
     struct dray_job_info *job = NULL;
-    assert_int_equal(dray_get(crew->dray, NULL, id, &job, NULL), DRAY_OK);
-    int dead = strcmp(job->state, "dead") == 0 && job->attempts >= CREW_POISON_ATTEMPTS;
+    if (dray_get(crew->dray, NULL, id, &job, NULL) != DRAY_OK)
+        return 0;
+    int died = strcmp(job->type, "poison") == 0 && strcmp(job->state, "dead") == 0 &&
+               job->attempts == CREW_POISON_ATTEMPTS;
     dray_job_info_free(job);
-    return dead;
+    return died;
 }
 
 /* What the handlers and the store have to say of one job, for whoever must find out why. */
@@ -263,18 +266,17 @@ static void tell(struct crew *crew, const char *id)
 
 static void judge_one(struct crew *crew, const struct tally *t, const char *id)
 {
-    int lost = !t->poison && t->dones == 0;
-    if (lost || t->after_end || t->poison > CREW_POISON_ATTEMPTS)
-        tell(crew, id);
-    if (t->poison) {
-        /* Fewer if its worker was killed between the reserve and the handler. */
-        if (t->poison > CREW_POISON_ATTEMPTS || t->dones || !is_dead(crew, id))
-            fail_msg("poisoned job %s started %u times", id, t->poison);
-    } else if (t->dones == 0) {
-        fail_msg("job %s was lost: %u starts", id, t->starts);
-    }
+    const char *wrong = NULL;
     if (t->after_end)
-        fail_msg("job %s started again after its end was acknowledged", id);
+        wrong = "started again after its end was acknowledged";
+    else if (t->poison > CREW_POISON_ATTEMPTS)
+        wrong = "was started more often than it may be";
+    else if (!t->dones && !died_of_poison(crew, id))
+        wrong = "was lost";
+    if (!wrong)
+        return;
+    tell(crew, id);
+    fail_msg("job %s %s", id, wrong);
 }
 
 static void judge(struct crew *crew)
