@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/backup.h"
 
-#include "file/os.h"
+#include "common/os.h"
+#include "common/place.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,13 +10,13 @@
 
 const char *store_beside(struct store *store, const char *suffix)
 {
-    snprintf(store->aside, strlen(store->path) + STORE_SUFFIX_MAX, "%s%s", store->path, suffix);
+    snprintf(store->aside, strlen(store->path) + PLACE_SUFFIX_MAX, "%s%s", store->path, suffix);
     return store->aside;
 }
 
 static const char *numbered(struct store *store, uint32_t number)
 {
-    char suffix[STORE_SUFFIX_MAX];
+    char suffix[PLACE_SUFFIX_MAX];
 
     snprintf(suffix, sizeof(suffix), ".%u", number);
     return store_beside(store, suffix);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/compact.h"
 
+#include "common/os.h"
 #include "common/table_event.h"
 #include "file/journal.h"
 #include "file/line.h"
-#include "file/os.h"
 #include "file/rewrite.h"
 
 #define PACE 32

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/journal.h"
 
+#include "common/os.h"
 #include "file/backup.h"
-#include "file/os.h"
 
 #include <errno.h>
 #include <fcntl.h>

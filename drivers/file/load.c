@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/load.h"
 
+#include "common/os.h"
 #include "file/apply.h"
 #include "file/journal.h"
-#include "file/os.h"
 #include "file/retire.h"
 #include "file/rewrite.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/open.h"
 
+#include "common/os.h"
+#include "common/place.h"
 #include "file/journal.h"
 #include "file/line.h"
 #include "file/load.h"
-#include "file/os.h"
-#include "file/place.h"
 #include "file/retire.h"
 #include "file/rewrite.h"
 #include "file/session.h"
@@ -94,9 +94,20 @@ static int32_t open_locked(struct store *store, struct dray_call *call)
     return rewrite(store, call);
 }
 
+static int32_t set_paths(struct store *store, struct dray_call *call)
+{
+    const struct dray_host *host = store->host;
+    store->lock_path = place_beside(host, store->path, ".lock");
+    store->aside = host->resize(host, NULL, strlen(store->path) + PLACE_SUFFIX_MAX);
+    if (store->lock_path && store->aside)
+        return DRAY_OK;
+    return host->fail(call, DRAY_NOMEM, ENOMEM, "%s: out of memory", store->path);
+}
+
 int32_t store_open(void *self, struct dray_call *call, const struct dray_host *host)
 {
     struct store *store = self;
+    int missing = 0;
 
     store->host = host;
     store->lock.fd = store->journal.fd = store->rewrite.fd = -1;
@@ -108,7 +119,11 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
         return host->fail(call, DRAY_CONFIG, 0, "path: not given; name the queue file");
     int32_t code = choose_durability(store, call);
     if (code == DRAY_OK)
-        code = place_prepare(store, call, path, host->number(host, "network") != 0);
+        code = place_prepare(host, call, path, host->number(host, "network") != 0, &store->path);
+    if (code == DRAY_OK)
+        code = place_check(host, call, store->path, "queue file", &missing);
+    if (code == DRAY_OK)
+        code = set_paths(store, call);
     if (code == DRAY_OK)
         code = peek(store, call);
     if (code == DRAY_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/retire.h"
 
-#include "file/os.h"
+#include "common/os.h"
 
 #include <signal.h>
 #include <stdint.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/rewrite.h"
 
+#include "common/os.h"
+#include "common/place.h"
 #include "common/table_event.h"
 #include "file/backup.h"
 #include "file/journal.h"
-#include "file/os.h"
-#include "file/place.h"
 #include "file/retire.h"
 #include "file/scan.h"
 
@@ -274,7 +274,7 @@ static int32_t finish(struct store *store, struct dray_call *call)
     adopt(store, &st, &header);
     forget(store);
     journal_keep_reserve(store);
-    if (place_sync_folder(store) == 0)
+    if (place_sync_folder(store->path) == 0)
         return DRAY_OK;
     sys = errno;
     journal_poison(store);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file/scan.h"
 
+#include "common/os.h"
 #include "file/line.h"
-#include "file/os.h"
 
 #include <errno.h>
 #include <string.h>

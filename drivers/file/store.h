@@ -10,11 +10,11 @@
 #define FILE_STORE_H
 
 #include "common/bell.h"
+#include "common/lock.h"
 #include "common/table.h"
 #include "common/xfsz.h"
 #include "dray/driver.h"
 #include "file/buffer.h"
-#include "file/lock.h"
 
 #include <pthread.h>
 
@@ -104,6 +104,5 @@ struct store {
 /* PATH and a suffix, until the next call. */
 const char *store_beside(struct store *store, const char *suffix);
 
-#define STORE_SUFFIX_MAX 24
 
 #endif

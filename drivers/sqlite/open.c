@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/open.h"
-#include "common/gate.h"
 
-#include "sqlite/place.h"
+#include "common/gate.h"
+#include "common/os.h"
+#include "common/place.h"
 #include "sqlite/queue.h"
 #include "sqlite/schema.h"
 #include "sqlite/txn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 /* SQLite asks us whether to try again: until the call's budget ends. */
@@ -114,6 +116,26 @@ static int32_t set_wal(struct store *store, struct dray_call *call)
     return code;
 }
 
+/* SQLite would make it readable for others. It was not there a moment ago, so closing it drops
+   nobody's POSIX locks. */
+static int32_t create_file(struct store *store, struct dray_call *call)
+{
+    int fd = os->open(store->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return DRAY_OK;
+    if (fd < 0)
+        return place_fail(store->host, call, store->path, "create it");
+    os->close(fd);
+    return DRAY_OK;
+}
+
+static int32_t sync_name(struct store *store, struct dray_call *call)
+{
+    if (place_sync_folder(store->path) == 0)
+        return DRAY_OK;
+    return place_fail(store->host, call, store->path, "make its name safe on the disk");
+}
+
 /* Under the lock. Frames that a failed fsync left in the log (maybe in memory alone) are copied
    and synced before anybody is told that they are there. */
 static int32_t settle_down(struct store *store, struct dray_call *call, int fresh)
@@ -126,29 +148,29 @@ static int32_t settle_down(struct store *store, struct dray_call *call, int fres
         code = schema_create(store, call);
     if (code == DRAY_OK)
         code = txn_checkpoint(store, call, SQLITE_CHECKPOINT_PASSIVE);
-    store->troubles = lock_troubles(&store->lock);
+    store->troubles = lock_mark(&store->lock);
     if (code == DRAY_OK && fresh)
-        code = place_sync_folder(store, call);
+        code = sync_name(store, call);
     return code;
 }
 
 static int32_t open_lock(struct store *store, struct dray_call *call)
 {
     int sys = 0;
-    char *path = place_beside(store, "-lock");
-    if (!path)
+    store->lock_path = place_beside(store->host, store->path, "-lock");
+    if (!store->lock_path)
         return store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: out of memory", store->path);
-    int32_t code = lock_open(&store->lock, path, &sys);
+    int32_t code = lock_open(&store->lock, store->lock_path, &sys);
     if (code != DRAY_OK)
         return store->host->fail(call, code, sys,
             "%s: cannot be the lock file (%s); let this user write it, or remove what is there",
-            path, sys ? strerror(sys) : "not a regular file");
+            store->lock_path, sys ? strerror(sys) : "not a regular file");
     return DRAY_OK;
 }
 
 static int32_t open_spare(struct store *store, struct dray_call *call)
 {
-    char *path = place_beside(store, "-spare");
+    char *path = place_beside(store->host, store->path, "-spare");
     if (!path)
         return store->host->fail(call, DRAY_NOMEM, ENOMEM, "%s: out of memory", store->path);
     int sys = spare_open(&store->spare, path, store->host->number(store->host, "spare"));
@@ -174,7 +196,7 @@ static int32_t settle_in_spare(struct store *store, struct dray_call *call, int 
 static int32_t open_locked(struct store *store, struct dray_call *call, int missing)
 {
     int fresh = 0;
-    int32_t code = missing ? place_create(store, call) : DRAY_OK;
+    int32_t code = missing ? create_file(store, call) : DRAY_OK;
     if (code == DRAY_OK && !store->db)
         code = open_database(store, call);
     if (code == DRAY_OK)
@@ -209,9 +231,9 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
         return host->fail(call, DRAY_CONFIG, 0, "path: not given; name the database file");
     int32_t code = choose_durability(store, call);
     if (code == DRAY_OK)
-        code = place_prepare(store, call, path, host->number(host, "network") != 0);
+        code = place_prepare(host, call, path, host->number(host, "network") != 0, &store->path);
     if (code == DRAY_OK)
-        code = place_check(store, call, &missing);
+        code = place_check(host, call, store->path, "database", &missing);
     /* What is there already is looked at before anything is laid beside it. */
     if (code == DRAY_OK && !missing)
         code = open_database(store, call);
@@ -231,7 +253,7 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
 static void free_paths(struct store *store)
 {
     const struct dray_host *host = store->host;
-    host->resize(host, store->lock.path, 0);
+    host->resize(host, store->lock_path, 0);
     host->resize(host, store->spare.path, 0);
     host->resize(host, store->path, 0);
     queue_free(store);

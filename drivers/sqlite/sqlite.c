@@ -32,13 +32,13 @@ static int32_t watch(
     struct store *store = self;
     (void)queues;
     (void)n;
-    *fd = bell_watch(&store->bell, store->lock.path);
+    *fd = bell_watch(&store->bell, store->lock_path);
     if (*fd >= 0)
         return DRAY_OK;
     int sys = errno;
     return store->host->fail(call, DRAY_IO, sys,
         "%s: cannot be watched (%s); raise fs.inotify.max_user_instances, or live with polling",
-        store->lock.path, strerror(sys));
+        store->lock_path, strerror(sys));
 }
 
 static const struct dray_driver driver = {

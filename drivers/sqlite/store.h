@@ -10,10 +10,10 @@
 #define SQLITE_STORE_H
 
 #include "common/bell.h"
+#include "common/lock.h"
 #include "common/xfsz.h"
 #include "dray/driver.h"
 #include "sqlite/arena.h"
-#include "sqlite/lock.h"
 #include "sqlite/spare.h"
 #include "sqlite/sql.h"
 
@@ -47,6 +47,7 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *stmts[SQL_COUNT];
     char *path; /* absolute; the folder resolved */
+    char *lock_path;
     struct lock lock;
     struct bell bell;
     struct spare spare;

@@ -103,7 +103,7 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
     struct store *store = self;
     txn_start_budget(store, call);
     if (turn->reserve)
-        bell_clear(&store->bell, store->lock.path);
+        bell_clear(&store->bell, store->lock_path);
     int32_t code = run_once(store, call, turn, 1);
     if (code == DRAY_FULL && (turn->nsettle || turn->nextend || turn->reserve))
         code = run_in_spare(store, call, turn);

@@ -26,10 +26,10 @@ int32_t txn_lock(struct store *store, struct dray_call *call)
     xfsz_restore(&store->xfsz);
     if (code == DRAY_BUSY)
         return store->host->fail(call, code, 0,
-            "%s: other workers held the lock for %u ms; try again", store->lock.path,
+            "%s: other workers held the lock for %u ms; try again", store->lock_path,
             call->budget_ms);
     return store->host->fail(call, code, sys, "%s: cannot be locked (%s); check the file",
-        store->lock.path, sys ? strerror(sys) : "not a regular file");
+        store->lock_path, sys ? strerror(sys) : "not a regular file");
 }
 
 void txn_unlock(struct store *store)
@@ -41,7 +41,8 @@ void txn_unlock(struct store *store)
 void txn_poison(struct store *store)
 {
     store->poisoned = 1;
-    lock_add_trouble(&store->lock);
+    /* Without the note the others only lose an early warning: nothing to do about a failure. */
+    (void)lock_set_mark(&store->lock, lock_mark(&store->lock) + 1);
 }
 
 int32_t txn_checkpoint(struct store *store, struct dray_call *call, int mode)
@@ -68,7 +69,7 @@ int32_t txn_checkpoint(struct store *store, struct dray_call *call, int mode)
    into the database and syncing that makes it safe, or shows that it cannot be. */
 static int32_t heed_troubles(struct store *store, struct dray_call *call)
 {
-    uint64_t troubles = lock_troubles(&store->lock);
+    uint64_t troubles = lock_mark(&store->lock);
     if (troubles == store->troubles)
         return DRAY_OK;
     int32_t code = txn_checkpoint(store, call, SQLITE_CHECKPOINT_FULL);
@@ -235,7 +236,7 @@ int32_t txn_commit(struct store *store, struct dray_call *call)
     if (rc != SQLITE_OK)
         return fail_commit(store, call, rc);
     if (store->ring)
-        lock_touch(&store->lock);
+        lock_ring(&store->lock);
     trim_log(store, call, !spare_is_there(&store->spare, gate_clock_ms()));
     txn_unlock(store);
     return DRAY_OK;

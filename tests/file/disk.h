@@ -7,7 +7,7 @@
 #ifndef TESTS_FILE_DISK_H
 #define TESTS_FILE_DISK_H
 
-#include "file/os.h"
+#include "common/os.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lock under which everything happens: a kernel lock (flock) on PATH.lock, gone with the
- * process that held it whatever became of it, and a gate for the threads of this process in front.
+ * The lock under which a store is changed: a kernel lock (flock) on a file of its own, gone with
+ * the process that held it whatever became of it, and a gate for the threads of this process in
+ * front.
  *
- * The same file carries a mark for a queue file that can no longer be trusted, and it is what
- * waiting workers of other processes watch.
+ * The same file carries a mark, a number that all processes share and each driver has its own use
+ * for, and it is what waiting workers of other processes watch (bell.h).
  */
-#ifndef FILE_LOCK_H
-#define FILE_LOCK_H
+#ifndef DRIVERS_COMMON_LOCK_H
+#define DRIVERS_COMMON_LOCK_H
 
 #include "dray/driver.h"
 
@@ -30,11 +31,11 @@ void lock_close(struct lock *lock);
 int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys);
 void lock_give(struct lock *lock);
 
-/* The file that must be written anew before anything else, by the id in its header; 0: none. Called
-   with the lock held. A mark that cannot be read is none, as it may never have been written. */
+/* The mark; 0: none. Called with the lock held. A mark that cannot be read is none, as it may never
+   have been written. */
 uint64_t lock_mark(const struct lock *lock);
 /* 0 if it could not be written. */
-int lock_set_mark(const struct lock *lock, uint64_t id);
+int lock_set_mark(const struct lock *lock, uint64_t mark);
 
 /* Wakes those who watch. */
 void lock_ring(const struct lock *lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "file/lock.h"
+#include "common/lock.h"
 
 #include "common/gate.h"
-#include "file/os.h"
+#include "common/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,16 +136,16 @@ void lock_give(struct lock *lock)
 
 uint64_t lock_mark(const struct lock *lock)
 {
-    uint64_t id = 0;
+    uint64_t mark = 0;
 
-    if (os->pread(lock->fd, &id, sizeof(id), MARK_AT) != (ssize_t)sizeof(id))
+    if (os->pread(lock->fd, &mark, sizeof(mark), MARK_AT) != (ssize_t)sizeof(mark))
         return 0;
-    return id;
+    return mark;
 }
 
-int lock_set_mark(const struct lock *lock, uint64_t id)
+int lock_set_mark(const struct lock *lock, uint64_t mark)
 {
-    return os->pwrite(lock->fd, &id, sizeof(id), MARK_AT) == (ssize_t)sizeof(id);
+    return os->pwrite(lock->fd, &mark, sizeof(mark), MARK_AT) == (ssize_t)sizeof(mark);
 }
 
 void lock_ring(const struct lock *lock)

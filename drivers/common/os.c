@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "file/os.h"
+#include "common/os.h"
 
 #include <fcntl.h>
 #include <stdio.h>

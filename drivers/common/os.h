@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every call by which this driver reaches the operating system's files, so that a test can make
- * each of them fail, stop short or be remembered. They mean what the system calls of their names
+ * The calls by which a driver reaches the operating system's files, so that a test can make each of
+ * them fail, stop short or be remembered. They mean what the system calls of their names
  * mean, errno included. Time for budgets is no file's business and is asked for directly.
  */
-#ifndef FILE_OS_H
-#define FILE_OS_H
+#ifndef DRIVERS_COMMON_OS_H
+#define DRIVERS_COMMON_OS_H
 
 #include <sys/stat.h>
 #include <sys/types.h>
