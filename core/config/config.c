@@ -211,7 +211,7 @@ static int check_queue(const struct reader *reader, const struct node *queue)
                 "queue.%.60s must be the section of a driver, but the name %s", child->key,
                 problem);
     }
-    return refuse_later(reader, node_get(queue, "limits"), "queue.limits");
+    return DRAY_OK;
 }
 
 static int no_driver(const struct config *config, struct dray_error *error)

@@ -39,6 +39,10 @@ struct config_keep {
     uint64_t max;
 };
 
+struct config_limits {
+    uint64_t capacity; /* jobs of a queue that have not ended; 0: no bound */
+};
+
 struct config_health {
     double failure_rate; /* below 0: not watched */
     uint64_t processing; /* UINT64_MAX: not watched */
@@ -75,6 +79,7 @@ struct config {
     struct config_job job;
     struct config_worker worker;
     struct config_keep keep;
+    struct config_limits limits;
     struct config_health health;
     const char *handlers_from; /* absolute folder, or NULL */
     unsigned handlers_from_line;

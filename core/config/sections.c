@@ -66,6 +66,12 @@ static const struct dray_option keep_rows[] = {
 };
 const struct table keep_table = {"queue.keep", keep_rows, COUNT(keep_rows)};
 
+enum { LIMITS_CAPACITY };
+static const struct dray_option limits_rows[] = {
+    ROW(DRAY_OPTION_INTEGER, "capacity", NULL, NULL, 1, INT64_MAX),
+};
+const struct table limits_table = {"queue.limits", limits_rows, COUNT(limits_rows)};
+
 enum { HEALTH_FAILURE_RATE, HEALTH_PROCESSING, HEALTH_BACKLOG };
 static const struct dray_option health_rows[] = {
     ROW(VALUE_RATIO, "failure_rate", "0.1", "off", 0, 0),
@@ -206,6 +212,16 @@ static int read_health(
     return DRAY_OK;
 }
 
+static int read_limits(
+    const struct reader *reader, const struct node *map, struct config_limits *limits)
+{
+    struct value values[COUNT(limits_rows)];
+    int code = table_read(reader, map, &limits_table, NULL, 0, values);
+    if (code == DRAY_OK)
+        limits->capacity = (uint64_t)values[LIMITS_CAPACITY].number;
+    return code;
+}
+
 int sections_read(const struct reader *reader, const struct node *queue, struct config *config)
 {
     int code = read_job(reader, node_get(queue, "job"), &config->job);
@@ -213,6 +229,8 @@ int sections_read(const struct reader *reader, const struct node *queue, struct 
         code = read_worker(reader, node_get(queue, "worker"), &config->worker);
     if (code == DRAY_OK)
         code = read_keep(reader, node_get(queue, "keep"), &config->keep);
+    if (code == DRAY_OK)
+        code = read_limits(reader, node_get(queue, "limits"), &config->limits);
     if (code == DRAY_OK)
         code = read_health(reader, node_get(queue, "health"), &config->health);
     return code;

@@ -9,18 +9,19 @@
 
 enum { SECTION_ROWS_MAX = 16 }; /* no table has more rows */
 
-/* job, worker, keep, health, their backoff, and the keys that every driver's section has. The table
+/* job, worker, keep, limits, health, their backoff, and the keys that every driver's section has. The table
    of a driver's section has no section name: it depends on the driver. */
 extern const struct table job_table;
 extern const struct table worker_table;
 extern const struct table keep_table;
+extern const struct table limits_table;
 extern const struct table health_table;
 extern const struct table handler_table;
 extern const struct table backoff_table;
 extern const struct table driver_table;
 enum { DRIVER_MODULE, DRIVER_RETRY_AFTER, DRIVER_DURABILITY, DRIVER_QUEUE }; /* its rows */
 
-/* queue.job, worker, keep and health into `config`. */
+/* queue.job, worker, keep, limits and health into `config`. */
 int sections_read(const struct reader *reader, const struct node *queue, struct config *config);
 
 /* The common keys of the driver's section into `config`: module, queue, lease_ms, durability. */

@@ -153,6 +153,8 @@ static int show_queue(struct show *show)
     if (code == DRAY_OK)
         code = show_table(show, node_get(queue, "keep"), &keep_table, 1);
     if (code == DRAY_OK)
+        code = show_table(show, node_get(queue, "limits"), &limits_table, 1);
+    if (code == DRAY_OK)
         code = show_table(show, node_get(queue, "health"), &health_table, 1);
     return code;
 }

@@ -169,6 +169,8 @@ int draft_push(const struct drafts *d, const struct draft_room *room, struct dra
     g.push.answers = room->answers;
     g.push.holders = room->holders;
     g.push.njobs = (uint32_t)d->n;
+    /* What is brought from elsewhere has been accepted once already. */
+    g.push.capacity = flags & DRAY_PUSH_RESTORE ? 0 : d->dray->config->limits.capacity;
     g.soonest_ms = UINT64_MAX;
     for (size_t i = 0; i < d->n; i++) {
         struct dray_job *job = &room->drafts[i].job;

@@ -177,10 +177,11 @@ struct dray_dispatched {
  * Dispatches a job: checks it and stores it before returning. `payload` is one JSON value (NULL:
  * null), `more` the rest of struct dray_new_job (its type and payload are ignored), `out` may be
  * NULL. DRAY_OK and DRAY_EXISTS both mean that the job is kept. DRAY_UNKNOWN: it may be; dispatch
- * the same id again to make sure. DRAY_FULL: try later. DRAY_DUPLICATE, DRAY_CONFLICT: as `out`
- * says; DRAY_LIMIT: a payload, time or batch beyond its bound; DRAY_UNSUPPORTED: the driver has no
- * priorities or unique keys. On sync the handler runs before this returns: DRAY_OK if it succeeded,
- * DRAY_FAILED and its error if it failed for good.
+ * the same id again to make sure. DRAY_FULL: try later; the disk, the driver or the queue
+ * (queue.limits.capacity) is full. DRAY_DUPLICATE, DRAY_CONFLICT: as `out` says; DRAY_LIMIT: a
+ * payload, time or batch beyond its bound; DRAY_UNSUPPORTED: the driver has no priorities or unique
+ * keys. On sync the handler runs before this returns: DRAY_OK if it succeeded, DRAY_FAILED and its
+ * error if it failed for good.
  */
 DRAY_API int dray_dispatch(struct dray *dray, const char *type, const char *payload,
     const struct dray_new_job *more, struct dray_dispatched *out, struct dray_error *error);

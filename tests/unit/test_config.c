@@ -68,6 +68,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->keep.done_ms, 0);
     assert_int_equal(config->keep.dead_ms, UINT64_C(2592000000));
     assert_int_equal(config->keep.max, 100000);
+    assert_int_equal(config->limits.capacity, 0);
     assert_true(config->health.failure_rate == 0.1);
     assert_int_equal(config->health.processing, 20);
     assert_int_equal(config->health.backlog, 1000);
@@ -92,6 +93,7 @@ static void test_values(void **state)
         "           poll_interval: 1, prefetch: 0, shutdown_timeout: 1m, grace: 2s,\n"
         "           isolation: process}\n"
         "  keep: {done: 1h, dead: 7d, max: 10}\n"
+        "  limits: {capacity: 500}\n"
         "  health: {failure_rate: off, processing: off, backlog: 5}\n"
         "schedules: {}\nhooks:\n");
     assert_string_equal(config->queue, "mail");
@@ -117,6 +119,7 @@ static void test_values(void **state)
     assert_int_equal(config->keep.done_ms, 3600000);
     assert_int_equal(config->keep.dead_ms, 604800000);
     assert_int_equal(config->keep.max, 10);
+    assert_int_equal(config->limits.capacity, 500);
     assert_true(config->health.failure_rate < 0);
     assert_int_equal(config->health.processing, UINT64_MAX);
     assert_int_equal(config->health.backlog, 5);

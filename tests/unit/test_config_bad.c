@@ -82,7 +82,9 @@ static const struct bad keys[] = {
     {DRIVER "connections: {default: {hots: x}}\n", 2, "did you mean \"host\"?"},
     {DRIVER "schedules: {a: b}\n", 2, "not available in this version"},
     {DRIVER "hooks: [a]\n", 2, "not available in this version"},
-    {"queue: {driver: memory, limits: {a: 1}}\n", 1, "not available in this version"},
+    {"queue: {driver: memory, limits: {a: 1}}\n", 1, "it knows capacity"},
+    {"queue: {driver: memory, limits: {capacity: 0}}\n", 1, "at least 1, not 0"},
+    {"queue: {driver: memory, limits: 5}\n", 1, "must be a map"},
 };
 
 static const struct bad types[] = {

@@ -451,6 +451,42 @@ static void test_unknown_is_returned_in_the_end(void **state)
     assert_true(took > 8000 && took < 12000);
 }
 
+static int open_bounded(void **state)
+{
+    (void)state;
+    rig_open("memory", 1, "queue.limits.capacity", "3", NULL);
+    return 0;
+}
+
+static int dispatch_as(const char *id, const char *queue)
+{
+    const struct dray_new_job more = {.id = id, .queue = queue};
+    return dray_dispatch(rig, "t", NULL, &more, NULL, &rig_error);
+}
+
+static void test_a_queue_has_its_limit(void **state)
+{
+    const struct dray_new_job two[] = {{.type = "t", .id = "c"}, {.type = "t", .id = "d"}};
+    const struct dray_job_info moved = {
+        .id = "moved", .queue = "default", .type = "t", .state = "ready", .payload = "1"};
+    struct dray_dispatched out[2];
+    (void)state;
+    assert_int_equal(dispatch_as("a", NULL), DRAY_OK);
+    assert_int_equal(dispatch_as("b", NULL), DRAY_OK);
+    assert_int_equal(dray_dispatch_batch(rig, two, 2, out, &rig_error), DRAY_FULL);
+    assert_int_equal(out[0].code, DRAY_FULL);
+    assert_string_equal(rig_state("c"), "gone");
+    assert_int_equal(dispatch_as("c", NULL), DRAY_OK);
+    assert_int_equal(dispatch_as("d", NULL), DRAY_FULL);
+    assert_int_equal(dispatch_as("a", NULL), DRAY_EXISTS);
+    assert_int_equal(dispatch_as("d", "other"), DRAY_OK);
+    /* What has ended makes room, what is brought from elsewhere needs none. */
+    assert_int_equal(dray_cancel(rig, NULL, "a", &rig_error), DRAY_OK);
+    assert_int_equal(dispatch_as("e", NULL), DRAY_OK);
+    assert_int_equal(dray_restore(rig, &moved, 1, 0, NULL, &rig_error), DRAY_OK);
+    assert_string_equal(rig_state("moved"), "ready");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_batch_is_all_or_none, open_memory, rig_close),
         cmocka_unit_test_setup_teardown(test_a_wrong_batch_is_refused, open_memory, rig_close),
         cmocka_unit_test_setup_teardown(test_a_large_batch_keeps_its_order, open_memory, rig_close),
+        cmocka_unit_test_setup_teardown(test_a_queue_has_its_limit, open_bounded, rig_close),
         cmocka_unit_test_setup_teardown(
             test_what_the_driver_lacks_is_refused, open_bare, rig_close),
         cmocka_unit_test_setup_teardown(test_threads_dispatch_at_once, open_memory, rig_close),
