@@ -5,6 +5,7 @@
  * the second or the ten of the next look.
  */
 #include "worker/rig.h"
+#include "worker/watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,14 +56,14 @@ static void *lane_main(void *arg)
     struct lane *lane = arg;
     char payload[2] = {(char)('0' + lane->number), 0};
     for (unsigned i = 0; i < lane->rounds && !lane->failed; i++) {
-        int64_t start = rig_real_ms();
+        struct watch start = watch_start();
         if (dray_dispatch(rig, "t", payload, NULL, NULL, NULL) != DRAY_OK) {
             lane->failed = 1;
             break;
         }
-        while (atomic_load(&lane->ran) <= i && rig_real_ms() - start < RIG_PATIENCE_MS)
+        while (atomic_load(&lane->ran) <= i && watch_ms(&start) < RIG_PATIENCE_MS)
             sched_yield();
-        lane->late += rig_real_ms() - start >= BOUND_MS;
+        lane->late += watch_ms(&start) >= BOUND_MS;
         lane->failed = atomic_load(&lane->ran) <= i;
         pause_a_little(lane);
     }
@@ -133,10 +134,10 @@ static void test_from_silence(void **state)
     for (unsigned i = 1; i <= 300; i++) {
         rig_nap();
         rig_nap();
-        int64_t start = rig_real_ms();
+        struct watch start = watch_start();
         rig_push_as("t", "0", NULL);
         WAIT_FOR(atomic_load(&lanes[0].ran) == i);
-        assert_true(rig_real_ms() - start < 2 * BOUND_MS);
+        assert_true(watch_ms(&start) < 2 * BOUND_MS);
     }
 }
 
@@ -190,10 +191,10 @@ static void test_a_flood_lets_others_look(void **state)
         assert_int_equal(pthread_create(&thread[i], NULL, flood_main, NULL), 0);
     for (int i = 0; i < 50; i++) {
         struct dray_stats *stats = NULL;
-        int64_t start = rig_real_ms();
+        struct watch start = watch_start();
         assert_ok(dray_get_stats(rig, NULL, &stats, &rig_error));
         dray_stats_free(stats);
-        int64_t took = rig_real_ms() - start;
+        int64_t took = watch_ms(&start);
         worst = took > worst ? took : worst;
     }
     atomic_store(&looking, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker does while it lives: limits, order, looks (W6, W8, T17, O1, L2). */
 #include "worker/rig.h"
+#include "worker/watch.h"
 
 static int open_memory(void **state)
 {
@@ -249,10 +250,10 @@ static void test_a_batch_wakes_for_its_earliest_job(void **state)
     start(&(struct dray_worker_options){.concurrency = 1});
     for (int i = 0; i < 10; i++)
         rig_nap();
-    int64_t pushed = rig_real_ms();
+    struct watch pushed = watch_start();
     assert_ok(dray_dispatch_batch(rig, jobs, 2, NULL, &rig_error));
     WAIT_FOR(rig_saw_job(SAW_COMPLETE, "now") == 1);
-    assert_true(rig_real_ms() - pushed < 500);
+    assert_true(watch_ms(&pushed) < 500);
 }
 
 static void test_what_people_change_is_seen_at_once(void **state)
@@ -263,7 +264,7 @@ static void test_what_people_change_is_seen_at_once(void **state)
         rig, "f", rig_fail, NULL, &(struct dray_handler_options){.max_attempts = 1}, &rig_error));
     start(&(struct dray_worker_options){.concurrency = 1});
     rig_push_as("t", NULL, &(struct dray_new_job){.id = "later", .delay_ms = 3600000});
-    int64_t since = rig_real_ms();
+    struct watch since = watch_start();
     assert_ok(dray_kick(rig, NULL, "later", &rig_error)); /* T12 */
     WAIT_FOR(rig_saw_job(SAW_COMPLETE, "later") == 1);
     rig_push("f", "dead");
@@ -277,7 +278,7 @@ static void test_what_people_change_is_seen_at_once(void **state)
     assert_int_equal(rig_saw_job(SAW_JOB_START, "paused"), 0);
     assert_ok(dray_resume(rig, "default", &rig_error));
     WAIT_FOR(rig_saw_job(SAW_COMPLETE, "paused") == 1);
-    assert_true(rig_real_ms() - since < 5000); /* no look was due before ten seconds */
+    assert_true(watch_ms(&since) < 5000); /* no look was due before ten seconds */
 }
 
 static void test_a_held_worker_starts_nothing(void **state)
@@ -358,14 +359,14 @@ static void test_until_empty_leaves_what_is_for_later(void **state)
     rig_push("mystery", "m");
     assert_ok(dray_pause(rig, "paused", &rig_error));
     rig_push_as("t", NULL, &(struct dray_new_job){.id = "p", .queue = "paused"});
-    int64_t since = rig_real_ms();
+    struct watch since = watch_start();
     struct dray_work_report report =
         work(&(struct dray_worker_options){.concurrency = 3, .queues = queues, .nqueues = 2});
     assert_int_equal(report.processed, 1);
     assert_int_equal(report.scheduled, 1);
     assert_int_equal(report.parked, 1);
     assert_int_equal(report.paused, 1);
-    assert_true(rig_real_ms() - since < 5000);
+    assert_true(watch_ms(&since) < 5000);
 }
 
 /* A job that waits for its retry holds the worker. */
@@ -390,10 +391,10 @@ static void test_until_empty_ends_with_the_last_job(void **state)
     for (int round = 0; round < 30; round++) {
         for (int i = 0; i < 20; i++)
             rig_push_as("t", NULL, NULL);
-        int64_t since = rig_real_ms();
+        struct watch since = watch_start();
         struct dray_work_report report = work(&(struct dray_worker_options){.concurrency = 4});
         assert_int_equal(report.processed, 20);
-        assert_true(rig_real_ms() - since < 2000);
+        assert_true(watch_ms(&since) < 2000);
     }
 }
 
@@ -422,10 +423,10 @@ static void test_one_item_a_call_is_enough(void **state)
     assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
     for (int i = 0; i < 50; i++)
         rig_push_as("t", NULL, NULL);
-    int64_t since = rig_real_ms();
+    struct watch since = watch_start();
     start(&(struct dray_worker_options){.concurrency = 3});
     WAIT_FOR(rig_saw(SAW_COMPLETE) == 50);
-    assert_true(rig_real_ms() - since < 3000);
+    assert_true(watch_ms(&since) < 3000);
 }
 
 #define WITH(open, test) cmocka_unit_test_setup_teardown(test, open, rig_close)
