@@ -6,6 +6,7 @@
 #include "redis/store.h"
 #include "redis/turn.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The plan as scripts/turn.lua takes it apart. */
@@ -148,25 +149,35 @@ static void pack_extend(struct store *store, const struct dray_lease *lease)
 /* Pushes                                                                                      */
 /* ------------------------------------------------------------------------------------------- */
 
-/* Types, and how many in a row are of each; a group begins a row. */
-static void pack_types(struct buffer *plan, struct dray_push *const *groups, uint32_t ngroups)
+/* Hands over each type, and how many in a row are of it; a group begins a row. Returns how many. */
+static uint32_t each_type(struct dray_push *const *groups, uint32_t ngroups,
+    void (*take)(struct store *store, struct dray_str type, uint32_t n), struct store *store)
 {
-    uint32_t runs = 0;
-    for (uint32_t g = 0; g < ngroups; g++)
-        for (uint32_t i = 0; i < groups[g]->njobs; i++)
-            runs += i == 0 || !same_text(groups[g]->jobs[i]->type, groups[g]->jobs[i - 1]->type);
-    pack_array(plan, runs * 2);
+    uint32_t rows = 0;
     for (uint32_t g = 0; g < ngroups; g++) {
         const struct dray_push *group = groups[g];
-        for (uint32_t i = 0, n = 0; i < group->njobs; i += n) {
+        for (uint32_t i = 0, n = 0; i < group->njobs; i += n, rows++) {
             n = 1;
             while (
                 i + n < group->njobs && same_text(group->jobs[i + n]->type, group->jobs[i]->type))
                 n++;
-            pack_str(plan, group->jobs[i]->type);
-            pack_number(plan, n);
+            if (take)
+                take(store, group->jobs[i]->type, n);
         }
     }
+    return rows;
+}
+
+static void pack_type(struct store *store, struct dray_str type, uint32_t n)
+{
+    pack_str(&store->plan, type);
+    pack_number(&store->plan, n);
+}
+
+static void pack_types(struct store *store, struct dray_push *const *groups, uint32_t ngroups)
+{
+    pack_array(&store->plan, each_type(groups, ngroups, NULL, NULL) * 2);
+    each_type(groups, ngroups, pack_type, store);
 }
 
 /* Whether the members differ from each other in no more than content. */
@@ -201,39 +212,22 @@ static void pack_own(struct store *store, const struct dray_job *job, int restor
     }
 }
 
-static uint64_t count_members(struct dray_push *const *groups, uint32_t ngroups)
-{
-    uint64_t n = 0;
-    for (uint32_t g = 0; g < ngroups; g++)
-        n += groups[g]->njobs;
-    return n;
-}
-
 /* Ids, contents and types. */
-static void pack_members(struct store *store, struct dray_push *const *groups, uint32_t ngroups)
+static void pack_members(struct store *store, struct dray_push *group)
 {
     struct buffer *plan = &store->plan;
-    uint64_t all = count_members(groups, ngroups);
-    char *lengths = pack_space(plan, all * LENGTH_ID);
-    for (uint32_t g = 0; g < ngroups; g++) {
-        for (uint32_t i = 0; i < groups[g]->njobs; i++) {
-            struct dray_str id = groups[g]->jobs[i]->id;
-            buffer_add(&store->bulk, id.data, id.len);
-            if (lengths)
-                put_length(lengths, LENGTH_ID, id.len);
-            lengths = lengths ? lengths + LENGTH_ID : NULL;
-        }
+    char *lengths = pack_space(plan, (uint64_t)group->njobs * LENGTH_ID);
+    for (uint32_t i = 0; i < group->njobs && lengths; i++)
+        put_length(lengths + (size_t)i * LENGTH_ID, LENGTH_ID, group->jobs[i]->id.len);
+    for (uint32_t i = 0; i < group->njobs; i++)
+        buffer_add(&store->bulk, group->jobs[i]->id.data, group->jobs[i]->id.len);
+    lengths = pack_space(plan, (uint64_t)group->njobs * LENGTH_CONTENT);
+    for (uint32_t i = 0; i < group->njobs; i++) {
+        uint64_t len = record_add_content(&store->bulk, group->jobs[i]);
+        if (lengths)
+            put_length(lengths + (size_t)i * LENGTH_CONTENT, LENGTH_CONTENT, len);
     }
-    lengths = pack_space(plan, all * LENGTH_CONTENT);
-    for (uint32_t g = 0; g < ngroups; g++) {
-        for (uint32_t i = 0; i < groups[g]->njobs; i++) {
-            uint64_t len = record_add_content(&store->bulk, groups[g]->jobs[i]);
-            if (lengths)
-                put_length(lengths, LENGTH_CONTENT, len);
-            lengths = lengths ? lengths + LENGTH_CONTENT : NULL;
-        }
-    }
-    pack_types(plan, groups, ngroups);
+    pack_types(store, &group, 1);
 }
 
 static void pack_group(struct store *store, struct dray_push *group)
@@ -244,7 +238,7 @@ static void pack_group(struct store *store, struct dray_push *group)
     pack_number(plan, group->flags);
     pack_number(plan, group->capacity);
     pack_number(plan, group->njobs ? group->jobs[0]->priority : 0);
-    pack_members(store, &group, 1);
+    pack_members(store, group);
     if (is_even(group)) {
         pack_number(plan, 0);
         return;
@@ -333,7 +327,6 @@ int32_t plan_turn(
 /* Plain turns                                                                                 */
 /* ------------------------------------------------------------------------------------------- */
 
-#define APPEND_SIZE 5u
 #define PLAIN_SIZE 6u
 #define PLAIN_STRIDE 4u
 #define PLAIN_JOBS_MAX 2000u /* ids and contents go to a command at once */
@@ -358,10 +351,36 @@ static int plain_pushes(struct store *store, const struct dray_turn *turn)
     return jobs <= PLAIN_JOBS_MAX;
 }
 
-static void pack_plain_pushes(struct store *store, const struct dray_turn *turn)
+static uint64_t count_members(struct dray_push *const *groups, uint32_t ngroups)
 {
-    pack_number(&store->plan, turn->push[0]->jobs[0]->priority);
-    pack_members(store, turn->push, turn->npush);
+    uint64_t n = 0;
+    for (uint32_t g = 0; g < ngroups; g++)
+        n += groups[g]->njobs;
+    return n;
+}
+
+/* What a push brings, each a text of its own: ids, then contents. */
+static void add_members(struct store *store, const struct dray_turn *turn)
+{
+    for (uint32_t g = 0; g < turn->npush; g++)
+        for (uint32_t i = 0; i < turn->push[g]->njobs; i++)
+            script_text(store, turn->push[g]->jobs[i]->id);
+    for (uint32_t g = 0; g < turn->npush; g++)
+        for (uint32_t i = 0; i < turn->push[g]->njobs; i++)
+            script_added(store, record_add_content(&store->bulk, turn->push[g]->jobs[i]));
+}
+
+static void add_number(struct store *store, uint64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    script_text(store, (struct dray_str){text, (uint64_t)len});
+}
+
+static void add_type(struct store *store, struct dray_str type, uint32_t n)
+{
+    script_text(store, type);
+    add_number(store, n);
 }
 
 int plan_append(struct store *store, const struct dray_turn *turn)
@@ -370,9 +389,11 @@ int plan_append(struct store *store, const struct dray_turn *turn)
     if (!turn->npush || turn->nsettle || turn->nextend || turn->reserve ||
         !plain_pushes(store, turn))
         return 0;
-    pack_array(&store->plan, APPEND_SIZE);
-    pack_number(&store->plan, store_now(store));
-    pack_plain_pushes(store, turn);
+    add_number(store, store_now(store));
+    add_number(store, turn->push[0]->jobs[0]->priority);
+    add_number(store, count_members(turn->push, turn->npush));
+    add_members(store, turn);
+    each_type(turn->push, turn->npush, add_type, store);
     return 1;
 }
 
@@ -397,26 +418,25 @@ static int plain_settles(struct store *store, const struct dray_turn *turn)
     return 1;
 }
 
-/* A row: its ids stand between blanks, as in the record that they are looked for in. */
+/* A row: beside each id, all of them between blanks, as in the record that they are looked for in.
+ */
 static void pack_plain_run(struct store *store, const struct dray_lease *const *leases, uint32_t n)
 {
-    struct buffer *plan = &store->plan;
-    uint32_t entry = 1 + LENGTH_ID; /* a blank to skip, a length */
-    uint64_t run_ms = 0;
-    pack_str(plan, leases[0]->type);
-    char *lengths = pack_space(plan, (uint64_t)n * entry + 1);
-    for (uint32_t i = 0; i < n && lengths; i++, lengths += entry) {
-        lengths[0] = 'x';
-        put_length(lengths + 1, LENGTH_ID, leases[i]->id.len);
-    }
-    if (lengths)
-        lengths[0] = 'x';
+    struct buffer *plan = &store->plan, *bulk = &store->bulk;
+    uint64_t run_ms = 0, joined = 1;
     for (uint32_t i = 0; i < n; i++) {
-        buffer_add(&store->bulk, " ", 1);
-        buffer_add(&store->bulk, leases[i]->id.data, leases[i]->id.len);
+        script_text(store, leases[i]->id);
         run_ms += leases[i]->run_ms < UINT64_MAX - run_ms ? leases[i]->run_ms : 0;
     }
-    buffer_add(&store->bulk, " ", 1);
+    for (uint32_t i = 0; i < n; i++) {
+        buffer_add(bulk, " ", 1);
+        buffer_add(bulk, leases[i]->id.data, leases[i]->id.len);
+        joined += 1 + leases[i]->id.len;
+    }
+    buffer_add(bulk, " ", 1);
+    script_added(store, joined);
+    pack_str(plan, leases[0]->type);
+    pack_number(plan, n);
     record_pack_token(plan, leases[0]->token);
     pack_number(plan, run_ms);
 }
@@ -468,8 +488,11 @@ int plan_plain(struct store *store, const struct dray_turn *turn)
     pack_number(plan, store_now(store));
     pack_plain_settles(store, turn);
     if (turn->npush) {
-        pack_array(plan, 4);
-        pack_plain_pushes(store, turn);
+        pack_array(plan, 3);
+        pack_number(plan, turn->push[0]->jobs[0]->priority);
+        pack_number(plan, count_members(turn->push, turn->npush));
+        pack_types(store, turn->push, turn->npush);
+        add_members(store, turn);
     } else {
         pack_number(plan, 0);
     }

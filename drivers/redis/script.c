@@ -58,7 +58,20 @@ void script_begin(struct store *store)
 {
     buffer_reset(&store->plan);
     buffer_reset(&store->bulk);
+    buffer_reset(&store->lens);
     store->nqueues = 0;
+}
+
+void script_added(struct store *store, uint64_t len)
+{
+    size_t size = (size_t)len;
+    buffer_add(&store->lens, &size, sizeof(size));
+}
+
+void script_text(struct store *store, struct dray_str text)
+{
+    buffer_add(&store->bulk, text.data, text.len);
+    script_added(store, text.len);
 }
 
 uint32_t script_queue(struct store *store, struct dray_str name)
@@ -81,49 +94,80 @@ uint32_t script_queue(struct store *store, struct dray_str name)
 
 #define WORDS_BEFORE 3u
 
-/* The keys, and the words of the request around them. Returns 0 without memory. */
-static int make_words(struct store *store, const char *digest, char *count, size_t count_size,
-    struct request *request)
+static void add_word(struct request *request, const char *word, size_t len)
+{
+    request->words[request->n] = word;
+    request->lens[request->n++] = len;
+}
+
+/* Room for so many words. Returns 0 without memory. */
+static int make_room(struct store *store, struct request *request, size_t words)
+{
+    buffer_reset(&store->words);
+    char *space = buffer_space(&store->words, words * (sizeof(char *) + sizeof(size_t)));
+    request->n = 0;
+    request->words = (const char **)(void *)space;
+    request->lens = space ? (size_t *)(void *)(space + words * sizeof(char *)) : NULL;
+    return space != NULL;
+}
+
+/* The keys, each with a zero byte behind it. */
+static void add_keys(struct store *store, struct request *request)
 {
     size_t prefix = strlen(store->prefix), at = 0;
-    buffer_reset(&store->keys);
     for (uint32_t i = 0; i < store->nqueues; i++) {
         const struct dray_str *queue = &store->queues[i];
         size_t len = prefix + (size_t)queue->len + 8;
         char *key = buffer_space(&store->keys, len + 1);
         if (key)
             snprintf(key, len + 1, "{%s:%.*s}:meta", store->prefix, (int)queue->len, queue->data);
-        request->lens[WORDS_BEFORE + i] = len;
     }
-    if (store->keys.failed || store->plan.failed || store->bulk.failed)
+    for (uint32_t i = 0; i < store->nqueues && !store->keys.failed; i++) {
+        size_t len = prefix + (size_t)store->queues[i].len + 8;
+        add_word(request, store->keys.data + at, len);
+        at += len + 1;
+    }
+}
+
+/* The plan, and the texts beside it. */
+static void add_texts(const struct store *store, struct request *request)
+{
+    const char *text = store->bulk.data;
+    size_t ntexts = (size_t)store->lens.len / sizeof(size_t);
+    if (store->plan.len)
+        add_word(request, store->plan.data, store->plan.len);
+    if (!ntexts && store->bulk.len)
+        add_word(request, text, store->bulk.len);
+    for (size_t i = 0; i < ntexts; i++) {
+        size_t len;
+        memcpy(&len, store->lens.data + i * sizeof(len), sizeof(len));
+        add_word(request, text, len);
+        text += len;
+    }
+}
+
+/* The words of a request. Returns 0 without memory. */
+static int make_words(struct store *store, const char *digest, char *count, size_t count_size,
+    struct request *request)
+{
+    size_t ntexts = (size_t)store->lens.len / sizeof(size_t);
+    buffer_reset(&store->keys);
+    if (store->plan.failed || store->bulk.failed || store->lens.failed ||
+        !make_room(store, request, WORDS_BEFORE + store->nqueues + 2 + ntexts))
         return 0;
-    for (uint32_t i = 0; i < store->nqueues; i++) {
-        request->words[WORDS_BEFORE + i] = store->keys.data + at;
-        at += request->lens[WORDS_BEFORE + i] + 1;
-    }
     snprintf(count, count_size, "%u", store->nqueues);
-    request->words[0] = "EVALSHA";
-    request->lens[0] = 7;
-    request->words[1] = digest;
-    request->lens[1] = LINK_DIGEST;
-    request->words[2] = count;
-    request->lens[2] = strlen(count);
-    request->words[WORDS_BEFORE + store->nqueues] = store->plan.data;
-    request->lens[WORDS_BEFORE + store->nqueues] = store->plan.len;
-    request->n = (int)(WORDS_BEFORE + store->nqueues + 1);
-    if (store->bulk.len) {
-        request->words[request->n] = store->bulk.data;
-        request->lens[request->n++] = store->bulk.len;
-    }
-    return 1;
+    add_word(request, "EVALSHA", 7);
+    add_word(request, digest, LINK_DIGEST);
+    add_word(request, count, strlen(count));
+    add_keys(store, request);
+    add_texts(store, request);
+    return !store->keys.failed;
 }
 
 static int32_t call_once(
     struct store *store, struct dray_call *call, int which, int reads, redisReply **reply)
 {
-    const char *words[WORDS_BEFORE + STORE_QUEUES_MAX + 2];
-    size_t lens[WORDS_BEFORE + STORE_QUEUES_MAX + 2];
-    struct request request = {0, words, lens, reads};
+    struct request request = {.reads = reads};
     char count[16];
     const char *digest = store->link.scripts[which];
 
@@ -203,7 +247,7 @@ int32_t script_call(struct store *store, struct dray_call *call, int which, int 
     uint64_t registered, redisReply **reply)
 {
     *reply = NULL;
-    if (store->plan.failed || store->bulk.failed)
+    if (store->plan.failed || store->bulk.failed || store->lens.failed)
         return store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where);
     if (store->plan.len > PLAN_MAX || store->bulk.len > PLAN_MAX)
         return store->host->fail(call, DRAY_LIMIT, 0,

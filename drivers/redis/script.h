@@ -22,6 +22,11 @@ int32_t script_load(struct store *store, struct dray_call *call);
    from there by lengths into store->bulk. */
 void script_begin(struct store *store);
 
+/* A text of its own behind the plan; a plan that is empty is left out. Or what was added to
+   store->bulk since the last one. */
+void script_text(struct store *store, struct dray_str text);
+void script_added(struct store *store, uint64_t len);
+
 /* The number of a queue in this call, from 0; entered if it is new. Beyond STORE_QUEUES_MAX: that.
  */
 uint32_t script_queue(struct store *store, struct dray_str name);

@@ -68,7 +68,8 @@ int32_t store_open(void *self, struct dray_call *call, const struct dray_host *h
 {
     struct store *store = self;
     store->host = host;
-    store->plan.host = store->bulk.host = store->keys.host = store->bell.channels.host = host;
+    store->plan.host = store->bulk.host = store->lens.host = host;
+    store->keys.host = store->words.host = store->bell.channels.host = host;
     store->prefix = host->text(host, "prefix", 0);
     store->dedupe_ms = host->number(host, "dedupe_keep");
     store->host_clock = host->number(host, "clock") == 1;
@@ -98,5 +99,7 @@ void store_close(void *self)
     listings_free(store);
     buffer_free(&store->plan);
     buffer_free(&store->bulk);
+    buffer_free(&store->lens);
     buffer_free(&store->keys);
+    buffer_free(&store->words);
 }

@@ -27,7 +27,9 @@ struct store {
     struct bell bell;      /* the subscription behind `watch` */
     struct buffer plan;    /* of the script call under way */
     struct buffer bulk;    /* beside the plan: texts, one after another */
+    struct buffer lens;    /* of those texts, each a size_t; none: they are one */
     struct buffer keys;    /* its keys, one after another */
+    struct buffer words;   /* the words of the request, and their lengths */
     uint32_t careful;      /* turns in a row that were not to be tried as plain ones, */
     uint32_t careful_left; /* and how many of them are left */
     uint32_t nqueues;      /* its queues: the keys' numbers */

@@ -79,8 +79,8 @@ void ways_end(void)
     server_remove(&ways.server);
 }
 
-/* A letter of the way: a append, p plain, t turn, l a script loaded; 0: neither. A plan of append's
-   is an array of 5, of plain's one of 6, of turn's one of 7. */
+/* A letter of the way: a append, p plain, t turn, l a script loaded; 0: neither. Append's begins
+   with a number; a plan of plain's is an array of 6, of turn's one of 7. */
 static char letter_of(const redisReply *words)
 {
     if (words->elements >= 3 && strcmp(words->element[0]->str, "SCRIPT") == 0 &&
@@ -89,7 +89,7 @@ static char letter_of(const redisReply *words)
     if (words->elements < 5 || strcmp(words->element[0]->str, "EVALSHA") != 0)
         return 0;
     unsigned char kind = (unsigned char)words->element[4]->str[0];
-    return kind == 0x95 ? 'a' : kind == 0x96 ? 'p' : kind == 0x97 ? 't' : 0;
+    return kind >= '0' && kind <= '9' ? 'a' : kind == 0x96 ? 'p' : kind == 0x97 ? 't' : 0;
 }
 
 void ways_expect(const char *what, const char *expected)

@@ -5,12 +5,14 @@
 -- read and judged before anything is written; whatever is different is left alone and answered
 -- `careful`, upon which the asker asks turn.lua.
 --
--- KEYS[1]: the queue's meta key. ARGV[1]: now or 0; successes, in rows of type, format of the ids,
--- token and run time; 0 or priority, formats of ids and contents, types and how many of each; 0 or
--- most, lease, nonce and owner of the look; dedupe_keep; keep_done, keep_dead and keep_max.
--- ARGV[2]: the texts, those of a row of successes between blanks. docs/redis.md describes the keys.
+-- KEYS[1]: the queue's meta key. ARGV[1]: now or 0; successes, in rows of type, how many, token and
+-- run time; 0 or priority, how many, types and how many of each; 0 or most, lease, nonce and owner of
+-- the look; dedupe_keep; keep_done, keep_dead and keep_max. The other ARGV: of each row of successes
+-- the ids, then all of them in one, between blanks; the new ids; the new contents. A text of its own
+-- for each costs the server least: Lua reads every byte of every text that is cut out of another.
+-- docs/redis.md describes the keys.
 local call, sub, byte, find = redis.call, string.sub, string.byte, string.find
-local plan, bulk, bulk_at = cmsgpack.unpack(ARGV[1]), ARGV[2], 1
+local plan, texts_at = cmsgpack.unpack(ARGV[1]), 2
 local dones, new, want, keep = plan[2], plan[3], plan[4], plan[5]
 local meta, base = KEYS[1], sub(KEYS[1], 1, -5)
 local jobs, state, totals = base .. 'jobs', base .. 'state', base .. 'totals'
@@ -30,11 +32,9 @@ local function write(...)
     return answer
 end
 
-local function take(lengths)
-    local texts = {struct.unpack(lengths, bulk, bulk_at)}
-    local n = #texts
-    bulk_at, texts[n] = texts[n], nil
-    return texts, n - 1
+local function take(n)
+    texts_at = texts_at + n
+    return {unpack(ARGV, texts_at - n, texts_at - 1)}
 end
 
 local function count(field, n)
@@ -49,50 +49,47 @@ local function first_score(key)
     return tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 end
 
--- Takes ids out of the batches that hold them. Returns them all, and each batch's list as it will
--- be, beside what its jobs have in common; nil if one of them is not held so.
-local function leave_batches()
-    local gone, heads, lists = nil, {}, {}
-    for at = 1, #dones, 4 do
-        local from, token = bulk_at, dones[at + 2]
-        local ids, n = take(dones[at + 1])
-        dones[at + 1] = n
-        local name, joined = '*' .. sub(token, 10), sub(bulk, from, bulk_at - 1)
-        local list = lists[name]
-        if not list then
-            local record = call('HGET', batches, name)
-            if not record or #record < STATE_HEAD then
-                return nil
-            end
-            local cut = STATE_HEAD + byte(record, 35)
-            heads[name], list = sub(record, 1, cut), sub(record, cut + 1)
-        end
-        if sub(heads[name], 1, 17) ~= token then
+-- The record without these ids; nil if one of them is not in it.
+local function without(record, ids, joined)
+    -- Most often they are settled in the order in which they were handed out.
+    local first, last = find(record, joined, STATE_HEAD, true)
+    if first then
+        return sub(record, 1, first) .. sub(record, last + 1)
+    end
+    for i = 1, #ids do
+        first, last = find(record, BLANK .. ids[i] .. BLANK, STATE_HEAD, true)
+        if not first then
             return nil
         end
-        -- Most often they are settled in the order in which they were handed out.
-        local first, last = find(list, joined, 1, true)
-        if first then
-            list = sub(list, 1, first) .. sub(list, last + 1)
-        else
-            for i = 1, n do
-                first, last = find(list, BLANK .. ids[i] .. BLANK, 1, true)
-                if not first then
-                    return nil
-                end
-                list = sub(list, 1, first) .. sub(list, last + 1)
-            end
+        record = sub(record, 1, first) .. sub(record, last + 1)
+    end
+    return record
+end
+
+-- Takes ids out of the batches that hold them. Returns them all, and the batches' records as they
+-- will be; nil if one of them is not held so.
+local function leave_batches()
+    local gone, records = nil, {}
+    for at = 1, #dones, 4 do
+        local token = dones[at + 2]
+        local ids, joined, name = take(dones[at + 1]), take(1)[1], '*' .. sub(token, 10)
+        local record = records[name] or call('HGET', batches, name)
+        if not record or #record < STATE_HEAD or sub(record, 1, 17) ~= token then
+            return nil
         end
-        lists[name] = list
+        records[name] = without(record, ids, joined)
+        if not records[name] then
+            return nil
+        end
         if not gone then
             gone = ids
         else
-            for i = 1, n do
+            for i = 1, #ids do
                 gone[#gone + 1] = ids[i]
             end
         end
     end
-    return gone, heads, lists
+    return gone, records
 end
 
 -- Whether the ids that ended can be added to those that are remembered, as they are.
@@ -168,7 +165,7 @@ end
 -- Each of the following reads, and returns false if the turn is none of these.
 
 local function read_done(turned)
-    local gone, heads, lists = leave_batches()
+    local gone, records = leave_batches()
     if not gone or not remembers(turned) then
         return false
     end
@@ -180,12 +177,12 @@ local function read_done(turned)
             return false
         end
     end
-    return {ids = gone, heads = heads, lists = lists}
+    return {ids = gone, records = records}
 end
 
 local function read_new()
-    local ids, n = take(new[2])
-    local contents, fields, seen = take(new[3]), {}, {}
+    local n = new[2]
+    local ids, contents, fields, seen = take(n), take(n), {}, {}
     local found, created = call('HMGET', jobs, unpack(ids)), struct.pack('>I6', now)
     for i = 1, n do
         local id, content = ids[i], created .. contents[i]
@@ -228,8 +225,8 @@ local function write_new(fresh, list, waiting, straight)
             call('PUBLISH', base .. 'bell', '1')
         end
     end
-    for i = 1, #new[4], 2 do
-        count('pushed:' .. new[4][i], new[4][i + 1])
+    for i = 1, #new[3], 2 do
+        count('pushed:' .. new[3][i], new[3][i + 1])
     end
 end
 
@@ -239,12 +236,12 @@ local function write_done(done)
         write('SADD', ended, unpack(done.ids))
     end
     write('HDEL', jobs, unpack(done.ids))
-    for name, list in pairs(done.lists) do
-        if list == BLANK then
+    for name, record in pairs(done.records) do
+        if #record == STATE_HEAD + byte(record, 35) + 1 then -- no more than a blank
             write('ZREM', leases, name)
             write('HDEL', batches, name)
         else
-            write('HSET', batches, name, done.heads[name] .. list)
+            write('HSET', batches, name, record)
         end
     end
     for at = 1, #dones, 4 do
