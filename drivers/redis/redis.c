@@ -2,6 +2,7 @@
 /* The redis driver: jobs in a Redis server, shared by the programs of many machines. */
 #include "dray/driver.h"
 #include "redis/people.h"
+#include "redis/split.h"
 #include "redis/store.h"
 #include "redis/turn.h"
 
@@ -49,12 +50,12 @@ static const struct dray_driver driver = {
     .option_size = sizeof(struct dray_option),
     .open = store_open,
     .close = store_close,
-    .push = turn_push,
+    .push = split_push,
     .reserve = turn_reserve,
     .ack = turn_settle,
     .retry = turn_settle,
     .extend = turn_extend,
-    .turn = turn_turn,
+    .turn = split_turn,
     .watch = watch,
     .change = people_change,
     .list = people_list,
