@@ -46,7 +46,8 @@ fi
 if [ "$status" -eq 0 ]; then
     echo "PASSED"
 else
-    echo "FAILED:" $(sed -nE 's/^[^:]*Test +#[0-9]+: ([^ ]+) .*\*\*\*(Failed|Timeout|Exception).*/\1/p' "$log")
+    failed=$(sed -nE 's/^[^:]*Test +#[0-9]+: ([^ ]+) .*\*\*\*(Failed|Timeout|Exception).*/\1/p' "$log")
+    echo "FAILED:" ${failed:-see above}
 fi
 grep -E '^[0-9]+% tests passed' "$log" || true
 exit "$status"
