@@ -231,14 +231,15 @@ static struct tally tally_of(const struct oracle_line *const *order, size_t n, c
     return t;
 }
 
-/* Each attempt counts, also one whose worker died of another job before the handler began. */
+/* Each attempt counts, also one whose worker died of another job before the handler began, or
+   before it had buried the job. */
 static int died_of_poison(struct crew *crew, const char *id)
 {
     struct dray_job_info *job = NULL;
     if (dray_get(crew->dray, NULL, id, &job, NULL) != DRAY_OK)
         return 0;
     int died = strcmp(job->type, "poison") == 0 && strcmp(job->state, "dead") == 0 &&
-               job->attempts == CREW_POISON_ATTEMPTS;
+               job->attempts >= CREW_POISON_ATTEMPTS;
     dray_job_info_free(job);
     return died;
 }
