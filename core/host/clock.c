@@ -115,10 +115,15 @@ void clock_cond_wait(const struct dray_clock *clock, pthread_cond_t *cond, pthre
        machine is suspended, so after a long sleep a wait would end late: an hour bounds that. */
     if (left > 3600 * 1000)
         left = 3600 * 1000;
+    clock_cond_pause(cond, mutex, (uint64_t)left * 1000);
+}
+
+void clock_cond_pause(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t us)
+{
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_sec += left / 1000;
-    ts.tv_nsec += (left % 1000) * 1000000;
+    ts.tv_sec += (time_t)(us / 1000000);
+    ts.tv_nsec += (long)(us % 1000000) * 1000;
     if (ts.tv_nsec >= 1000000000) {
         ts.tv_sec++;
         ts.tv_nsec -= 1000000000;

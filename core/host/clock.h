@@ -22,6 +22,10 @@ int clock_cond_init(pthread_cond_t *cond);
 void clock_cond_wait(const struct dray_clock *clock, pthread_cond_t *cond, pthread_mutex_t *mutex,
     int64_t until_mono_ms);
 
+/* Waits on `cond` (the same) until signalled or for `us` microseconds that no manual clock moves.
+ */
+void clock_cond_pause(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t us);
+
 /* Called after each move of a manual clock, on the mover's thread. No-op for the system's. */
 struct clock_listener {
     void (*moved)(void *arg);

@@ -42,6 +42,7 @@ struct dray {
     int leading;
     int waiting_alone; /* how many wait to be alone with the driver */
     int handed_over;   /* `leading` is still set, for one of them to take */
+    uint64_t turn_us;  /* moving mean of what a turn takes; not on a quick driver */
     struct inbox inbox;
     struct batch batch; /* large: one for all turns, as there is one turn at a time */
     struct handlers handlers;

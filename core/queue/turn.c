@@ -166,14 +166,14 @@ static void batch_init(struct dray *dray, struct batch *b)
 
 /* ---- answering ---- */
 
-static void answer_groups(struct dray *dray, struct batch *b)
+static void answer_groups(struct dray *dray, struct batch *b, int looked)
 {
     for (uint32_t i = 0; i < b->turn.npush; i++) {
         struct group *g = b->group[i];
         if (g->push.code != DRAY_OK && g->push.code != DRAY_EXISTS && g->error)
             error_copy(g->error, &b->error);
         if (dray->worker && (g->push.code == DRAY_OK || g->push.code == DRAY_EXISTS))
-            worker_notice(dray->worker, g->soonest_ms);
+            worker_notice_push(dray->worker, g->soonest_ms, looked);
         int sleeping = g->sleeping;
         if (sleeping)
             pthread_cond_signal(&g->wake);
@@ -188,9 +188,8 @@ static void answer_batch(struct dray *dray, struct batch *b)
         outcome_answered(worker, b->settled[i], b->settle_answers[i], &b->error);
     for (uint32_t i = 0; i < b->turn.nextend; i++)
         renewal_answered(worker, b->renewed[i], b->extend_answers[i], b->before_ms);
-    answer_groups(dray, b);
-    if (b->turn.reserve)
-        worker_take(worker, b);
+    int looked = b->turn.reserve ? worker_take(worker, b) : 0;
+    answer_groups(dray, b, looked);
 }
 
 /* Somebody has to lead next if more has gathered meanwhile. A sleeping dispatcher is woken for its
@@ -241,9 +240,12 @@ void turn_lead(struct dray *dray, uint32_t room)
     } else {
         dray->leading = 1;
         pthread_mutex_unlock(&dray->lock);
+        uint64_t begin_us = clock_run_us(NULL);
         store_turn(dray->store, &b->call, &b->turn);
+        uint64_t took_us = clock_run_us(NULL) - begin_us;
         pthread_mutex_lock(&dray->lock);
         dray->leading = 0;
+        dray->turn_us = dray->turn_us ? (dray->turn_us * 7 + took_us) / 8 : took_us;
     }
     answer_batch(dray, b);
     pass_the_lead(dray, 0);

@@ -25,6 +25,9 @@
 #define GATHER_FEW 16u
 #define GATHER_US 15u
 
+/* No longer than this for a dispatcher, however slow the store. */
+#define LINGER_MOST_US 1000u
+
 /* The keeper looks after a chunk that is not finished by then (leftover.c). */
 #define CHUNK_WATCH_MS 20
 
@@ -76,7 +79,8 @@ static int fill_chunk(struct executor *e)
     w->started_jobs += n;
     if (n > 1 && (w->nexecutors > 1 || w->dray->info.shared))
         keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
-    if (w->ring.n && w->idle)
+    /* Who slept while somebody led a look was not counted in it, and there may be more. */
+    if (w->idle && (w->ring.n || (w->look && !w->dray->quick)))
         worker_wake(w);
     return 1;
 }
@@ -189,25 +193,66 @@ static void hand_in(struct executor *e)
     e->nfinished = 0;
 }
 
-/* Writes the outcomes now, unless it pays to let more gather. */
-static void write_outcomes(struct executor *e)
+/* There is more to run: do the outcomes wait no longer, or does the keeper see to them? */
+static int gathered_enough(struct worker *w)
+{
+    if (mean_us(w) < SLOW_US)
+        return w->dray->inbox.outcomes.n >= GATHER;
+    w->keeper_writes = 1;
+    if (!w->dray->leading)
+        keeper_nudge(w);
+    return 0;
+}
+
+/* Asleep until woken or, if that comes first, for `us` (0: no end). */
+static void lie_down(struct worker *w, uint64_t us)
+{
+    w->idle++;
+    if (us)
+        clock_cond_pause(&w->work, &w->dray->lock, us);
+    else
+        pthread_cond_wait(&w->work, &w->dray->lock);
+    if (w->woken)
+        w->woken--; /* whoever woke us has taken us off `idle` */
+    else if (w->idle)
+        w->idle--; /* a spurious wake-up, or the time is over */
+}
+
+/* A dispatcher that has just been answered is likely to be back at once. Its turn then takes the
+   outcomes along and brings the next job; a turn of ours would make it wait and lead another. So an
+   executor with nothing else at hand waits for it, once a push and for half a turn at most. */
+static void linger(struct executor *e)
+{
+    struct worker *w = e->worker;
+    const struct dray *dray = w->dray;
+    uint64_t pushes = atomic_load_explicit(&w->pushes, memory_order_relaxed);
+    uint64_t us = dray->turn_us / 2 < LINGER_MOST_US ? dray->turn_us / 2 : LINGER_MOST_US;
+    if (pushes == e->lingered_at || w->look || w->calls || dray->leading || dray->inbox.groups ||
+        w->once || atomic_load(&w->stopping) || !us)
+        return;
+    e->lingered_at = pushes;
+    w->lingering++;
+    lie_down(w, us);
+    w->lingering--;
+}
+
+/* Writes the outcomes now, unless it pays to let more gather. Returns 1 after a turn, which has
+   looked for jobs, too. */
+static int write_outcomes(struct executor *e)
 {
     struct worker *w = e->worker;
     struct dray *dray = w->dray;
     if (!dray->inbox.outcomes.n)
-        return;
-    if (dray->quick || !w->ring.n || atomic_load(&w->stopping)) {
-        if (!dray->leading)
-            turn_lead(dray, atomic_load(&w->stopping) ? 0 : 1);
-        return;
-    }
-    if (mean_us(w) >= SLOW_US) {
-        w->keeper_writes = 1;
-        if (!dray->leading)
-            keeper_nudge(w);
-    } else if (dray->inbox.outcomes.n >= GATHER && !dray->leading) {
-        turn_lead(dray, 1);
-    }
+        return 0;
+    if (!dray->quick && !w->ring.n)
+        linger(e);
+    int stopping = atomic_load(&w->stopping);
+    if (!dray->quick && w->ring.n && !stopping && !gathered_enough(w))
+        return 0;
+    if (!dray->inbox.outcomes.n || dray->leading)
+        return 0;
+    turn_lead(dray, stopping ? 0 : 1);
+    return 1;
 }
 
 /* Before the look that follows a small chunk on a quick store: see GATHER_FEW. The lock is given up
@@ -281,15 +326,19 @@ static int spin(struct worker *w)
 
 static void sleep_idle(struct worker *w)
 {
-    w->idle++;
     keeper_by(w, w->next_look_ms);
     if (w->watch_fd >= 0 && w->keeper_asleep && !w->watching)
         keeper_nudge(w);
-    pthread_cond_wait(&w->work, &w->dray->lock);
-    if (w->woken)
-        w->woken--; /* whoever woke us has taken us off `idle` */
-    else if (w->idle)
-        w->idle--; /* a spurious wake-up */
+    lie_down(w, 0);
+}
+
+/* Somebody leads a turn, and its end wakes us if there is work. Who has to know whether anything is
+   left looks for itself. */
+static void sleep_while_led(struct worker *w)
+{
+    if (!w->looking || w->once || w->until_empty)
+        w->look = 1;
+    sleep_idle(w);
 }
 
 /* A look has found nothing: what now? */
@@ -321,44 +370,49 @@ static int limits_reached(const struct worker *w)
     return w->max_jobs && w->report.processed >= w->max_jobs;
 }
 
+/* Runs the chunk, and sees to its outcomes as write_outcomes does. */
+static int finish_chunk(struct executor *e)
+{
+    struct worker *w = e->worker;
+    e->working = 1;
+    pthread_mutex_unlock(&w->dray->lock);
+    run_chunk(e);
+    instance_lock(w->dray);
+    e->working = 0;
+    if (w->expired)
+        return 0;
+    uint32_t had = e->nfinished;
+    hand_in(e);
+    if (limits_reached(w))
+        worker_begin_stop(w);
+    let_gather(e, had);
+    return write_outcomes(e);
+}
+
 static void work(struct executor *e)
 {
     struct worker *w = e->worker;
     struct dray *dray = w->dray;
-    for (;;) {
-        if (w->expired || surplus(w))
-            return;
-        if (run_call(e))
-            continue;
-        if (steal_one(e) || fill_chunk(e)) {
-            e->working = 1;
-            pthread_mutex_unlock(&dray->lock);
-            run_chunk(e);
-            instance_lock(dray);
-            e->working = 0;
-            if (w->expired)
-                return;
-            uint32_t had = e->nfinished;
-            hand_in(e);
-            if (limits_reached(w))
-                worker_begin_stop(w);
-            let_gather(e, had);
-            write_outcomes(e);
-            continue;
-        }
-        if (atomic_load(&w->stopping))
+    int looked = 0; /* for jobs, and the lock has been held since */
+    while (!w->expired && !surplus(w)) {
+        if (run_call(e)) {
+            looked = 0;
+        } else if (steal_one(e) || fill_chunk(e)) {
+            looked = finish_chunk(e);
+        } else if (atomic_load(&w->stopping)) {
             return; /* what is left in the inbox is the keeper's */
-        if (dray->leading) {
-            w->look = 1;
-            sleep_idle(w);
-            continue;
+        } else if (dray->leading) {
+            sleep_while_led(w);
+            looked = 0;
+        } else if (!looked || has_work(w) || dray->inbox.groups) {
+            turn_lead(dray, 1);
+            looked = 1;
+        } else {
+            found_nothing(w);
+            if (!atomic_load(&w->stopping) && !spin(w) && !has_work(w) && !dray->leading)
+                sleep_idle(w);
+            looked = 0;
         }
-        turn_lead(dray, 1);
-        if (has_work(w))
-            continue;
-        found_nothing(w);
-        if (!atomic_load(&w->stopping) && !spin(w) && !has_work(w) && !dray->leading)
-            sleep_idle(w);
     }
 }
 

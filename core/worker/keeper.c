@@ -322,8 +322,9 @@ static int look_around(struct worker *w)
     check_health(w, now, &agenda);
     struct inbox *inbox = &dray->inbox;
     int writes = inbox->renewals.n || w->sweep ||
-                 (inbox->outcomes.n && (w->keeper_writes || atomic_load(&w->stopping) || w->idle ||
-                                           w->held_back || w->stuck || real >= w->next_poll_ms));
+                 (inbox->outcomes.n &&
+                     (w->keeper_writes || atomic_load(&w->stopping) || w->idle > w->lingering ||
+                         w->held_back || w->stuck || real >= w->next_poll_ms));
     if (writes && dray->leading) {
         w->keeper_writes = 1; /* the leader will wake us */
         by_real(&agenda, real + LED_MS);

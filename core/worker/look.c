@@ -129,6 +129,7 @@ uint32_t worker_ask(struct worker *w, struct batch *b, uint32_t room)
     };
     b->call.job = take_job;
     w->sweep = 0;
+    w->looking = want > 0;
     if (want)
         w->look = 0;
     return 1;
@@ -199,9 +200,11 @@ static void look_succeeded(struct worker *w, struct batch *b)
     /* "More now" from a look that got nothing is a driver's mistake, and must not become a loop. */
     if (next == 0 && b->reserve.max && !b->taken.n)
         next = NOTHING_AFTER_ALL_MS;
-    if (next == 0)
+    if (next == 0 || (!known && b->taken.n && b->taken.n == b->reserve.max))
         w->look = 1; /* whoever has room next will look; there is nothing to wait for */
     w->next_look_ms = next == 0 || next > INT64_MAX / 2 ? INT64_MAX : now + (int64_t)next;
+    if (w->idle)
+        keeper_by(w, w->next_look_ms); /* who sleeps has told it of a later time */
 }
 
 /* A type that nobody knows may have ten thousand jobs: the log hears of it once a minute, and of no
@@ -305,10 +308,12 @@ static void end_pass(struct worker *w, uint32_t taken)
         w->once_want *= 2;
 }
 
-void worker_take(struct worker *w, struct batch *b)
+int worker_take(struct worker *w, struct batch *b)
 {
     struct dray_attempt *a;
-    if (b->turn.reserve_code != DRAY_OK) {
+    int succeeded = b->turn.reserve_code == DRAY_OK;
+    w->looking = 0;
+    if (!succeeded) {
         look_failed(w, b);
         while ((a = list_take(&b->taken))) {
             attempt_reset(a);
@@ -323,4 +328,5 @@ void worker_take(struct worker *w, struct batch *b)
             end_pass(w, taken);
     }
     list_move(&w->spare, &b->spare);
+    return succeeded && b->reserve.max > 0;
 }

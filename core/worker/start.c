@@ -121,7 +121,7 @@ static struct worker *allocate(struct dray *dray)
     w->next_health_ms = w->started_ms + 60000;
     w->last_health = DRAY_HEALTH_OK;
     w->fatal = (struct dray_error)DRAY_ERROR_INIT;
-    pthread_cond_init(&w->work, NULL);
+    clock_cond_init(&w->work);
     pthread_cond_init(&w->ended, NULL);
     clock_cond_init(&w->pause);
     return w;

@@ -36,6 +36,14 @@ void worker_notice(struct worker *w, uint64_t delay_ms)
     worker_wake(w);
 }
 
+void worker_notice_push(struct worker *w, uint64_t delay_ms, int seen)
+{
+    if (delay_ms == 0 && seen)
+        atomic_fetch_add_explicit(&w->pushes, 1, memory_order_release);
+    else
+        worker_notice(w, delay_ms);
+}
+
 /* Gives back what waits in the ring and, by the rules of stealing, in the chunks. */
 static void release_unstarted(struct worker *w)
 {

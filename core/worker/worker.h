@@ -9,7 +9,9 @@
  *
  * No wake-up is lost: the last thing an executor does before it sleeps is a look at the store, with
  * the lock held from the look's answer to the sleep. Whoever pushes afterwards finds it counted in
- * `idle`. An executor that finds somebody else leading leaves `look` set; the leader then wakes it.
+ * `idle`. An executor that finds somebody else leading may sleep at once if that turn looks for
+ * jobs too: what the look leaves behind sets `look` again. Else it leaves `look` set itself; the
+ * leader then wakes it.
  *
  * Everything here is guarded by the instance's lock unless it says otherwise.
  */
@@ -49,7 +51,8 @@ struct executor {
     int working;       /* in handlers or a call, without the lock */
     int orphan;        /* nobody waits for it any more */
     uint64_t clock_us; /* private: the last reading, the end of one run and the start of the next */
-    uint64_t looked_us; /* private: when it looked for jobs last */
+    uint64_t looked_us;   /* private: when it looked for jobs last */
+    uint64_t lingered_at; /* private: `pushes` when it waited for a dispatcher last */
 };
 
 /* A function that waits to be run by an executor. */
@@ -106,10 +109,12 @@ struct worker {
     pthread_cond_t work;     /* an executor may have something to do */
     uint32_t idle;           /* asleep on `work` and not yet woken */
     uint32_t woken;          /* woken, not yet awake */
+    uint32_t lingering;      /* of those that sleep: wait for a dispatcher, not for long */
     pthread_cond_t pause;    /* executors between two jobs */
     int spinning;            /* one executor watches `pushes` instead of sleeping */
     _Atomic uint64_t pushes; /* rises with everything that may give an executor work */
     int look;                /* look at the store again before sleeping */
+    int looking;             /* the turn under way looks for jobs */
     int sweep;               /* the next turn sweeps even if nobody has room */
     int steal;    /* chunks wait behind a slow handler: idle executors may take from them */
     int watching; /* the keeper sleeps with an eye on the bell */
@@ -170,9 +175,13 @@ struct worker {
 /* Wakes an executor if one sleeps and nobody is coming already. */
 void worker_wake(struct worker *worker);
 
-/* Something was pushed or changed by this process: wake an executor, now or (`delay_ms` > 0) when
-   it falls due. */
+/* Something was changed by this process: wake an executor, now or (`delay_ms` > 0) when it falls
+   due. */
 void worker_notice(struct worker *worker, uint64_t delay_ms);
+
+/* The same for a push. `seen`: a look in the same turn has found all of it that there is room for.
+ */
+void worker_notice_push(struct worker *worker, uint64_t delay_ms, int seen);
 
 /* Frees the memory of a worker whose threads have ended. The lock is not held. */
 void worker_free(struct worker *worker);
@@ -209,8 +218,8 @@ uint32_t worker_wants(const struct worker *worker, uint32_t room, uint32_t limit
 /* Fills batch->reserve, and batch->spare with as many attempts; returns how many it asks for. */
 uint32_t worker_ask(struct worker *worker, struct batch *batch, uint32_t room);
 
-/* Takes the answer to the look. */
-void worker_take(struct worker *worker, struct batch *batch);
+/* Takes the answer to the look. Returns 1 if it was for jobs and has succeeded. */
+int worker_take(struct worker *worker, struct batch *batch);
 
 /* ---- outcome.c ---- */
 

@@ -10,9 +10,12 @@
  * What happens under the lock is one step, since nobody else can see its middle.
  *
  * With -DQUICK the lock is held across a turn and an executor watches for a push before it sleeps;
- * without it the leader gives up the lock. FIRST, SECOND and NOT_ALONE make the search smaller. Two
+ * without it the leader gives up the lock. FIRST, SECOND and NOT_ALONE make the search smaller.
+ * With -DSTUCK the first handler never ends, and the other executor must do all the rest. Four
  * switches take a part out, to see that the model can fail: -DNO_CALL (the end of a turn wakes no
- * dispatcher that came meanwhile), -DNO_NUDGE (nobody tells the keeper of a sooner time).
+ * dispatcher that came meanwhile), -DNO_NUDGE (nobody tells the keeper of a sooner time), -DALL_LOOK
+ * (every turn passes for one that looks for jobs), -DNO_CHAIN (an executor that takes the last
+ * reserved job wakes nobody for those in the store).
  */
 
 /* How many jobs each dispatcher has; the second one's first is for later. */
@@ -33,7 +36,10 @@ bool waiting[2], taken[2], done[2], sleeping[2], called[2], later[2];
 
 /* The worker. */
 byte idle, woken, calls, ring;
-bool look, sweep;
+byte sleepers;  /* wait for `calls` */
+byte lingering; /* of them: those that wait for a dispatcher, until they have enough of it */
+bool look, looking, sweep;
+bool stuck; /* a handler that will not end */
 bool spinning, pushed; /* one executor watches for a push; there was one meanwhile */
 bool keeper_asleep, nudged, nudge, keeper_writes;
 bool next_look;    /* a look is due when the clock ticks */
@@ -109,7 +115,8 @@ inline answer_group(i)
         if
         :: later[i] && !next_look -> next_look = true; keeper_by_tick()
         :: later[i] && next_look -> skip
-        :: !later[i] -> pushed = true; look = true; wake_executor()
+        :: !later[i] && seen -> pushed = true
+        :: !later[i] && !seen -> pushed = true; look = true; wake_executor()
         fi;
         called[i] = sleeping[i];
         done[i] = true
@@ -137,6 +144,11 @@ inline collect(room)
     want = (want > ring -> want - ring : 0);
     swept = sweep;
     sweep = false;
+#ifdef ALL_LOOK
+    looking = true;
+#else
+    looking = want > 0;
+#endif
     if
     :: want > 0 -> look = false
     :: else -> skip
@@ -168,16 +180,22 @@ inline answer()
 {
     written = written + settled;
     settled = 0;
-    answer_group(0);
-    answer_group(1);
     if
     :: want > 0 || swept ->
         ring = ring + got;
         look = look || more;
-        next_look = !more && soon
+        next_look = !more && soon;
+        if
+        :: next_look && idle > 0 -> keeper_by_tick()
+        :: else -> skip
+        fi
     :: else -> skip
     fi;
-    want = 0; got = 0; more = false; soon = false; swept = false;
+    seen = looking;
+    looking = false;
+    answer_group(0);
+    answer_group(1);
+    want = 0; got = 0; more = false; soon = false; swept = false; seen = false;
     pass_the_lead(false)
 }
 
@@ -219,97 +237,169 @@ inline finish_turn()
 
 /* ---- executors ---- */
 
+#define GROUPS (waiting[0] || waiting[1])
+
 inline lie_down()
 {
     idle++;
+    sleepers++;
     if
     :: next_look -> keeper_by_tick()
     :: else -> skip
     fi
 }
 
+/* Whoever woke us has taken us off `idle`. */
+inline get_up()
+{
+    sleepers--;
+    if
+    :: woken > 0 -> woken--
+    :: woken == 0 && idle > 0 -> idle--
+    :: else -> skip
+    fi
+}
+
+inline sleep_while_led()
+{
+    if
+    :: !looking -> look = true
+    :: else -> skip
+    fi;
+    lie_down()
+}
+
+#ifdef QUICK
+#define MAY_LINGER false
+#define MORE (ring > 0)
+#else
+#define MAY_LINGER (ring == 0 && !leading && !look && !GROUPS)
+#ifdef NO_CHAIN
+#define MORE (ring > 0)
+#else
+#define MORE (ring > 0 || look)
+#endif
+#endif
+
+#ifdef STUCK
+#define STICKS !stuck
+#else
+#define STICKS false
+#endif
+
+/* The lock is held from a jump into an atomic sequence on, and given up at its end. */
 proctype executor()
 {
     byte want, got, settled;
-    bool more, soon, swept, settling;
+    bool more, soon, swept, settling, seen;
+    bool looked; /* and the lock has been held since */
 
 again:
     atomic {
+        skip;
+held:
         if
         :: ring > 0 ->
             ring--;
+            looked = false;
             if
-            :: ring > 0 -> wake_executor()
+            :: MORE -> wake_executor()
             :: else -> skip
             fi;
             goto handle
         :: ring == 0 && leading ->
-            look = true;
-            lie_down();
+            looked = false;
+            sleep_while_led();
             goto asleep
-        :: else -> turn(1)
+        :: ring == 0 && !leading && (!looked || HAS_WORK || GROUPS) -> goto lead
+        :: else -> looked = false; goto nothing
         fi
-    }
-#ifdef QUICK
+    };
     atomic {
+        skip;
+nothing:
+#ifdef QUICK
         if
-        :: HAS_WORK -> goto again
-        :: !HAS_WORK && !spinning -> spinning = true; pushed = false
+        :: !spinning -> spinning = true; pushed = false
         :: else -> lie_down(); goto asleep
         fi
     }
     atomic {
         spinning = false;
         if
-        :: pushed || HAS_WORK -> goto again
+        :: pushed || HAS_WORK -> goto held
         :: else -> lie_down(); goto asleep
         fi
     }
 #else
-    if
-    :: !settling ->
-        /* Nothing to ask the driver for; the lock was held all the time. */
-        atomic {
-            if
-            :: HAS_WORK || leading -> goto again
-            :: else -> lie_down(); goto asleep
-            fi
-        }
-    :: else -> atomic { drive() }
-    fi;
-    atomic {
-        leading = false;
-        answer();
-        settling = false;
-        if
-        :: HAS_WORK || leading -> goto again
-        :: else -> lie_down(); goto asleep
-        fi
+        lie_down();
+        goto asleep
     };
 #endif
 asleep:
-    atomic { calls > 0 -> calls--; woken-- };
-    goto again;
+    atomic { calls > 0 -> calls--; get_up(); goto held };
 handle:
     atomic {
         ran++;
-        outcomes++;
         if
-        :: leading && ring == 0 -> skip /* the leader takes it along, or wakes somebody for it */
-#ifdef QUICK
-        :: !leading -> turn(1)
-#else
-        :: ring > 0 -> keeper_writes = true; /* handlers are slow */
+        :: STICKS -> stuck = true; goto forever
+        :: else -> outcomes++
+        fi;
+        if
+        :: MAY_LINGER -> lie_down(); lingering++; goto lingers
+        :: true -> goto write
+        fi
+    };
+lingers:
+    atomic {
+        if
+        :: calls > 0 -> calls--; get_up()
+        :: true ->
+            get_up();
+            /* A call that came for nobody. */
+            if
+            :: calls > sleepers -> calls = sleepers
+            :: else -> skip
+            fi
+        fi;
+        lingering--;
+        goto write
+    };
+    atomic {
+        skip;
+write:
+        if
+#ifndef QUICK
+        :: ring > 0 && outcomes > 0 -> keeper_writes = true; /* handlers are slow */
             if
             :: leading -> skip
             :: else -> nudge_keeper()
             fi
-        :: !leading && ring == 0 -> turn(1)
 #endif
+        :: ring == 0 && outcomes > 0 && !leading -> goto lead
+        :: else -> skip /* the leader takes it along, or wakes somebody for it */
+        fi;
+        goto held
+    };
+    atomic {
+        skip;
+lead:
+        looked = true;
+        turn(1);
+#ifdef QUICK
+        goto held
+    };
+#else
+        if
+        :: !settling -> goto held
+        :: else -> skip
         fi
     };
-    finish_turn();
-    goto again
+    atomic { drive() };
+    atomic { leading = false; answer(); settling = false; goto held };
+#endif
+forever:
+    false
 }
 
 /* ---- dispatchers ---- */
@@ -317,7 +407,7 @@ handle:
 proctype dispatcher(byte me; byte jobs)
 {
     byte want, got, settled, n;
-    bool more, soon, swept, settling;
+    bool more, soon, swept, settling, seen;
     do
     :: n < jobs ->
         atomic {
@@ -367,12 +457,12 @@ called_in:
 
 /* ---- the keeper ---- */
 
-#define TO_WRITE (sweep || (outcomes > 0 && (keeper_writes || idle > 0)))
+#define TO_WRITE (sweep || (outcomes > 0 && (keeper_writes || idle > lingering)))
 
 proctype keeper()
 {
     byte want, got, settled;
-    bool more, soon, swept, settling;
+    bool more, soon, swept, settling, seen;
 
 around:
     atomic {
@@ -425,6 +515,6 @@ active proctype monitor()
     };
     timeout;
     assert(ready == 0 && delayed == 0 && ring == 0);
-    assert(ran == FIRST + SECOND && written == FIRST + SECOND);
+    assert(ran == FIRST + SECOND && written + stuck == FIRST + SECOND);
     assert(!waiting[0] && !waiting[1] && waiting_alone == 0 && !leading)
 }
