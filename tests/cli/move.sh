@@ -38,10 +38,23 @@ test_everything_goes() {
     json . '{"moved":4,"there":0,"refused":0,"running":0,"dry_run":false}'
     is "$(list_of file.yaml)" "$before"
     is "$(list_of queue.yaml)" ''
-    is "$("$dray" status --json | jq -c '[.queues[].paused]')" '[true,true]'
-    is "$("$dray" status -c file.yaml --json | jq -c '[.queues[].paused]')" '[false,false]'
+    paused='[.queues[] | select(.paused).name]'
+    is "$("$dray" status --json | jq -c "$paused")" '["default","mail"]'
+    is "$("$dray" status -c file.yaml --json | jq -c "$paused")" '[]'
     move 0
     has "$err" '0 jobs moved'
+}
+
+# Back again: the queue is paused from the first move, and the second says so.
+test_there_and_back() {
+    to_file
+    "$dray" push ok --id one >/dev/null
+    move 0
+    has_not "$err" "dray resume"
+    run 0 move --from file.yaml --to queue.yaml
+    has "$err" "queue default is paused in queue.yaml: dray resume default -c queue.yaml"
+    run 0 resume default
+    run 0 work --once
 }
 
 test_one_queue() {
@@ -118,6 +131,10 @@ test_one_store_is_refused() {
     has "$err" 'same store'
     is "$("$dray" list --json | jq -r .id)" two
     is "$("$dray" status --json | jq -c '.queues[] | select(.name == "default").paused')" true
+    # What a move that was killed while it tried has left is not taken for the same store.
+    to_file
+    "$dray" pause dray-move -q -c file.yaml
+    move 0
 }
 
 test_usage() {
