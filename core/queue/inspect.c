@@ -5,6 +5,7 @@
 #include "host/error.h"
 #include "queue/instance.h"
 #include "text/name.h"
+#include "worker/attempt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,9 @@ static struct stored *stored_new(const struct dray *dray, const struct dray_job 
     info->ended_ms = job->ended_ms;
     if (job->state == DRAY_STATE_ACTIVE) {
         info->owner = put(&place, &job->owner);
-        info->lease_until_ms = clock_wall_ms(dray->clock) + (int64_t)job->lease_left_ms;
+        /* However long a driver says: the sum stays a time. */
+        uint64_t left_ms = job->lease_left_ms < DELAY_MAX_MS ? job->lease_left_ms : DELAY_MAX_MS;
+        info->lease_until_ms = clock_wall_ms(dray->clock) + (int64_t)left_ms;
     }
     return s;
 }
