@@ -108,6 +108,9 @@ uint64_t driver_traits(const struct cli *cli);
    ever pushed into it; NULL and the configured default do. */
 int require_queue(const struct cli *cli, const char *queue);
 
+/* Nonzero if no job was ever in it; `near` is then the name that may be meant, or "". */
+int is_new_queue(const struct cli *cli, const char *queue, char near[DRAY_ID_SIZE]);
+
 /* How many jobs one batch of the open driver may have; 1 if that cannot be told. */
 size_t driver_max_push(const struct cli *cli);
 

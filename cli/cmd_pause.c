@@ -25,13 +25,18 @@ static int change_queues(struct cli *cli, change_fn change, int known, const cha
     int status = open_dray(cli, DRAY_OPEN_NO_HANDLERS);
     if (status != EXIT_DONE)
         return status;
+    char near[DRAY_ID_SIZE] = "";
     for (size_t i = 0; i < cli->nwords; i++) {
         struct dray_error error = DRAY_ERROR_INIT;
         if (known && (status = require_known(cli, cli->words[i])) != EXIT_DONE)
             return status;
+        int is_new = !known && is_new_queue(cli, cli->words[i], near);
         if (change(cli->dray, cli->words[i], &error) != DRAY_OK)
             return report(cli, &error);
         note(cli, "queue %s %s", cli->words[i], done);
+        if (is_new) /* it may be meant, or be misspelled */
+            note(cli, "queue %s never had a job%s%s%s", cli->words[i],
+                near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
     }
     return EXIT_DONE;
 }

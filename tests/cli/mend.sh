@@ -85,10 +85,19 @@ test_pause_and_resume() {
     one_line "$err"
     run 3 resume nowhere
     run 0 pause nowhere
+    has "$err" 'queue nowhere never had a job'
+    run 0 pause nowhere
+    one_line "$err"
     run 0 resume nowhere
+    run 0 pause mial
+    has "$err" 'did you mean mail?'
+    run 0 pause default
+    has_not "$err" 'never had a job'
+    run 0 resume default
     run 0 work --once --queue mail
     run 2 pause
     run 2 pause 'no good'
+    one_line "$err"
 }
 
 test_purge() {
