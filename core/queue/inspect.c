@@ -189,6 +189,8 @@ int dray_list(struct dray *dray, const struct dray_list_options *options, dray_j
     if (!options)
         options = &all;
     int code = instance_check(dray, error);
+    if (code == DRAY_OK && !each)
+        code = error_set(error, DRAY_INVALID, 0, "dray_list needs a function to show jobs to");
     if (code == DRAY_OK && !store_has(&dray->store->driver, "list"))
         code = instance_lacks(dray, "list jobs", error);
     if (code == DRAY_OK)

@@ -214,6 +214,7 @@ static void test_changes_of_many(void **state)
     make_some_jobs();
     for (int i = 0; i < 200; i++)
         rig_push_as("ok", NULL, &(struct dray_new_job){.queue = i % 2 ? "odd" : "even"});
+    assert_int_equal(dray_list(rig, NULL, NULL, NULL, &rig_error), DRAY_INVALID);
     assert_ok(dray_kick_all(rig, NULL, &n, &rig_error)); /* the dead ones */
     assert_int_equal(n, 2);
     assert_string_equal(rig_state("later-1"), "delayed");
