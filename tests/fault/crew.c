@@ -138,7 +138,10 @@ static uint64_t waiting(struct crew *crew)
 {
     struct dray_stats *stats = NULL;
     struct dray_error error = DRAY_ERROR_INIT;
-    if (dray_get_stats(crew->dray, NULL, &stats, &error) != DRAY_OK)
+    int code = dray_get_stats(crew->dray, NULL, &stats, &error);
+    if (code == DRAY_BUSY)
+        return 1; /* so somebody is at work */
+    if (code != DRAY_OK)
         fail_msg("%s", error.text);
     uint64_t n = 0;
     for (size_t i = 0; i < stats->nqueues; i++)

@@ -31,7 +31,7 @@ static void late_outcome_after_the_end_is_refused(void **state)
 {
     struct crew crew;
     (void)state;
-    crew_gather(&crew, driver, NULL, "1s");
+    crew_gather(&crew, driver, NULL, "2s");
     crew_stop_and_go_on(&crew, "0", "acked", 1);
     crew_dismiss(&crew);
 }
@@ -40,7 +40,7 @@ static void late_outcome_beside_the_new_owner_is_refused(void **state)
 {
     struct crew crew;
     (void)state;
-    crew_gather(&crew, driver, NULL, "1s");
+    crew_gather(&crew, driver, NULL, "2s");
     crew_stop_and_go_on(&crew, "3000", "start", 2);
     crew_dismiss(&crew);
 }
