@@ -145,7 +145,7 @@ static void read_time(struct dray_job *job, int64_t at_ms, int64_t now_ms)
         job->run_at_ms = at_ms;
 }
 
-static int read_state(struct dray_job *job, struct dray_str state, int64_t now_ms)
+int record_read_state(struct dray_job *job, struct dray_str state, int64_t now_ms)
 {
     const char *head = state.data;
     if (state.len < STATE_HEAD)
@@ -177,5 +177,5 @@ int record_read(
     job->state = DRAY_STATE_READY;
     if (job->id.len < 1 || job->id.len > DRAY_NAME_MAX || !read_content(job, content))
         return 0;
-    return state.len == 0 || read_state(job, state, now_ms);
+    return state.len == 0 || record_read_state(job, state, now_ms);
 }

@@ -28,4 +28,7 @@ void record_pack_token(struct buffer *buffer, struct dray_token token);
 int record_read(
     struct dray_job *job, struct dray_str content, struct dray_str state, int64_t now_ms);
 
+/* The same for what the state tells alone. */
+int record_read_state(struct dray_job *job, struct dray_str state, int64_t now_ms);
+
 #endif

@@ -231,10 +231,11 @@ static int32_t call_checked(
     if ((*reply)->type == REDIS_REPLY_ERROR)
         code = refused(store, call, reads, *reply);
     else if (!script_said(*reply, "register", 2) && !script_said(*reply, "turn", 7) &&
-             !script_said(*reply, "plain", 3) && !script_said(*reply, "appended", 1) &&
+             !script_said(*reply, "plain", 4) && !script_said(*reply, "appended", 1) &&
              !script_said(*reply, "careful", 1) && !script_said(*reply, "change", 2) &&
              !script_said(*reply, "stats", 1) && !script_said(*reply, "ids", 3) &&
-             !script_said(*reply, "jobs", 3) && !script_said(*reply, "cross", 6))
+             !script_said(*reply, "jobs", 3) && !script_said(*reply, "fold", 2) &&
+             !script_said(*reply, "cross", 6))
         code = answer_strange(store, call, reads);
     if (code != DRAY_OK) {
         freeReplyObject(*reply);

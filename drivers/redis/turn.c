@@ -186,18 +186,80 @@ static int read_reserve(
     return read_blocks(store, call, answer_array(reply, 5), turn->reserve);
 }
 
+/* What was pushed a moment ago and is handed out without having waited: the first ones of the
+   turn's pushes, the state that they have in common, and when they were made. */
+struct direct {
+    int64_t n, created_ms;
+    struct dray_str state;
+};
+
+static int read_direct(
+    const redisReply *row, const struct dray_turn *turn, uint64_t room, struct direct *direct)
+{
+    uint64_t pushed = 0;
+    struct dray_job job = {.size = sizeof(job)};
+    for (uint32_t i = 0; i < turn->npush; i++)
+        pushed += turn->push[i]->njobs;
+    if (!answer_number(row, 0, &direct->n) || !answer_str(row, 1, &direct->state) ||
+        !answer_number(row, 2, &direct->created_ms) || direct->n < 0 ||
+        (uint64_t)direct->n > pushed || (uint64_t)direct->n > room)
+        return 0;
+    return !direct->n ||
+           (record_read_state(&job, direct->state, 0) && job.state == DRAY_STATE_ACTIVE);
+}
+
+static void hand_out_one(struct dray_call *call, const struct dray_turn *turn,
+    const struct dray_push *group, const struct dray_job *pushed, const struct direct *direct)
+{
+    struct dray_job job = {.size = sizeof(job),
+        .priority = pushed->priority,
+        .id = pushed->id,
+        .queue = group->queue,
+        .type = pushed->type,
+        .payload = pushed->payload,
+        .name = pushed->name,
+        .group = pushed->group,
+        .timeout_ms = pushed->timeout_ms,
+        .max_attempts = pushed->max_attempts,
+        .created_ms = direct->created_ms};
+    (void)record_read_state(&job, direct->state, 0); /* it was read once before */
+    job.lease_left_ms = turn->reserve->lease_ms;
+    call->job(call, &job);
+}
+
+static void hand_out_direct(
+    struct dray_call *call, const struct dray_turn *turn, const struct direct *direct)
+{
+    int64_t left = direct->n;
+    for (uint32_t g = 0; g < turn->npush; g++) {
+        const struct dray_push *group = turn->push[g];
+        for (uint32_t i = 0; i < group->njobs && left > 0; i++, left--)
+            hand_out_one(call, turn, group, group->jobs[i], direct);
+    }
+}
+
 /* What plain.lua did is as the preset answers say. */
 static int32_t read_plain(
     struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
 {
+    const redisReply *blocks = answer_array(reply, 2);
+    struct direct direct;
+    uint64_t room = turn->reserve ? turn->reserve->max : 0;
     int64_t wait;
-    if (!script_said(reply, "plain", 3) || !answer_number(reply, 1, &wait))
+    if (!script_said(reply, "plain", 4) || !answer_number(reply, 1, &wait))
+        return answer_strange(store, call, 0);
+    for (size_t i = 0; blocks && i < blocks->elements; i++) {
+        const redisReply *ids = answer_array(answer_array(blocks, i), 1);
+        room -= ids && ids->elements < room ? ids->elements : room;
+    }
+    if (!read_direct(answer_array(reply, 3), turn, room, &direct))
         return answer_strange(store, call, 0);
     if (!turn->reserve)
         return DRAY_OK;
     call->next_ms = wait < 0 ? DRAY_NEXT_NEVER : (uint64_t)wait;
-    if (!read_blocks(store, call, answer_array(reply, 2), turn->reserve))
+    if (!read_blocks(store, call, blocks, turn->reserve))
         return answer_strange(store, call, 0);
+    hand_out_direct(call, turn, &direct);
     return DRAY_OK;
 }
 
@@ -276,6 +338,33 @@ static int plain(struct store *store, struct dray_call *call, struct dray_turn *
     return !careful;
 }
 
+/* What ended lately is put where a push that is sent again can look it up, a part a call. */
+static int32_t fold(struct store *store, struct dray_call *call, const struct dray_turn *turn)
+{
+    int32_t code = DRAY_OK;
+    int64_t more = 1;
+    while (code == DRAY_OK && more) {
+        redisReply *reply = NULL;
+        script_begin(store);
+        for (uint32_t i = 0; i < turn->npush; i++) {
+            if (turn->push[i]->flags & DRAY_PUSH_RESEND)
+                script_queue(store, turn->push[i]->queue);
+        }
+        if (!store->nqueues)
+            return DRAY_OK;
+        pack_array(&store->plan, 3);
+        pack_number(&store->plan, store_now(store));
+        pack_bytes(&store->plan, "fold", 4);
+        pack_number(&store->plan, (uint64_t)store->dedupe_ms);
+        code = script_call(store, call, SCRIPT_PEOPLE, 1, 0, &reply);
+        if (code == DRAY_OK && (!script_said(reply, "fold", 2) || !answer_number(reply, 1, &more)))
+            code = answer_strange(store, call, 1);
+        if (reply)
+            freeReplyObject(reply);
+    }
+    return code;
+}
+
 int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
 {
     struct store *store = self;
@@ -290,7 +379,9 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
     if (append(store, call, turn, &code))
         return code;
     if (!plain(store, call, turn, &code)) {
-        code = plan_turn(store, call, turn, &registered);
+        code = fold(store, call, turn);
+        if (code == DRAY_OK)
+            code = plan_turn(store, call, turn, &registered);
         if (code != DRAY_OK || !store->nqueues)
             return code;
         code = script_call(store, call, SCRIPT_TURN, 0, registered, &reply);

@@ -45,10 +45,26 @@ static int32_t push(void)
     return rig_push(&rig, "j0", 0);
 }
 
-/* Always by the script of the turn. */
-static int32_t push_again(void)
+/* Always by the script of the turn, and by that alone. */
+static int32_t push_later(void)
 {
-    return rig_push(&rig, "j0", DRAY_PUSH_RESEND);
+    const struct dray_job job = {.size = sizeof(job),
+        .priority = 5,
+        .id = {"j0", 2},
+        .queue = {"q", 1},
+        .type = {"t", 1},
+        .payload = {"1", 1},
+        .delay_ms = 1000};
+    const struct dray_job *jobs[] = {&job};
+    int32_t answer = DRAY_OK;
+    char holder[1][DRAY_NAME_MAX + 1] = {""};
+    struct dray_push group = {.size = sizeof(group),
+        .queue = {"q", 1},
+        .jobs = jobs,
+        .answers = &answer,
+        .holders = holder,
+        .njobs = 1};
+    return rig.driver->push(rig.self, rig_call(&rig), &group);
 }
 
 static int32_t reserve(void)
@@ -130,7 +146,7 @@ static const struct {
     const char *name;
     int32_t (*call)(void);
     int reads;
-} calls[] = {{"push", push, 0}, {"push again", push_again, 0}, {"reserve", reserve, 0},
+} calls[] = {{"push", push, 0}, {"push again", push_later, 0}, {"reserve", reserve, 0},
     {"ack", ack, 0}, {"retry", retry, 0}, {"extend", extend, 0}, {"cancel", cancel, 0},
     {"pause", pause_queue, 0}, {"list", list, 1}, {"stats", stats, 1}, {"check", check, 1}};
 #define NCALLS (sizeof(calls) / sizeof(calls[0]))

@@ -29,7 +29,7 @@ static const char *const keys[] = {"{dray}:layout", "{dray}:queues", "{dray:q}:m
     "{dray:q}:ready8", "{dray:q}:ready9", "{dray:q}:delayed", "{dray:q}:retrying",
     "{dray:q}:parked", "{dray:q}:leases", "{dray:q}:batches", "{dray:q}:dead", "{dray:q}:done",
     "{dray:q}:unique", "{dray:q}:totals", "{dray:q}:stale", "{dray:q}:ended", "{dray:q}:ended_old",
-    "{dray:q}:none"};
+    "{dray:q}:ending", "{dray:q}:ending_old", "{dray:q}:none"};
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
 
 DRAY_PRINTF(1, 2)
@@ -193,6 +193,11 @@ static const char *const records[] = {
     "HSET {dray:q}:meta theirs theirs",
     "SADD {dray}:queues theirs/and/not/a/name",
     "SADD {dray:q}:ended ghost",
+    "RPUSH {dray:q}:ending ghost",
+    "HSET {dray:q}:meta begun theirs",
+    "HSET {dray:q}:meta ending theirs",
+    "ZADD {dray:q}:leases 1 *ghost",
+    "HSET {dray:q}:batches *ghost theirs",
 };
 
 /* A ghost with all that a job has, but for a record. */

@@ -38,8 +38,8 @@ DRAY_PRINTF(1, 2) void ways_say(const char *fmt, ...);
 /* Its answer as a number; -1 if it is none. */
 long long ways_number(const char *command);
 
-/* Which scripts were called since the last time, in their order: a append, p plain, t turn, l one that was
-   loaded. `what`: the case, for messages. */
+/* Which scripts were called since the last time, in their order: a append, p plain, t turn, l one
+   that was loaded. `what`: the case, for messages. */
 void ways_expect(const char *what, const char *expected);
 /* Forgets what was called. */
 void ways_forget(void);

@@ -127,29 +127,28 @@ local function changing()
             call('ZCARD', key)
         end
         if #q.done > 0 then
-            q.nended = call('SCARD', q.base .. 'ended')
+            q.nended = call('LLEN', q.base .. 'ending') > 0 and math.max(q.ending, 1) or 0
         end
         for key in pairs(q.lists) do
             q.rings = call('LLEN', key) == 0 or q.rings
         end
     end
 
-    -- Ids that have ended are remembered in two sets that take turns, each for dedupe_keep, or for
-    -- half a million ids.
+    -- In lists, which cost least. A push that is sent again has them put into sets (people.lua).
     local function remember_ended(q, keep)
-        local key, old = q.base .. 'ended', q.base .. 'ended_old'
-        if q.nended > 0 and (now - q.turned >= keep or now < q.turned or q.nended >= 500000) then
-            write('RENAME', key, old)
-            write('PEXPIRE', old, digits(keep))
-            q.nended = 0
+        local key, ids = q.base .. 'ending', q.done
+        local fresh = take_turns(key, q.nended, q.begun, keep)
+        if fresh then
+            write('HSET', q.meta, 'begun', digits(now), 'ending', '0')
         end
-        if q.nended == 0 then
-            write('HSET', q.meta, 'turned', digits(now))
+        for from = 1, #ids, 1000 do
+            write('RPUSH', key,
+                BLANK .. table.concat(ids, BLANK, from, math.min(from + 999, #ids)) .. BLANK)
         end
-        in_slices('SADD', key, q.done)
-        if q.nended == 0 then
+        if fresh then
             write('PEXPIRE', key, digits(keep * 2))
         end
+        count(q.meta, 'ending', #ids)
     end
 
     -- What is set, as fields and values, and what is to go.

@@ -51,7 +51,8 @@ local function queue_at(index)
     end
     local meta = KEYS[index]
     local base = sub(meta, 1, -5)
-    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned')
+    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned', 'begun',
+        'ending')
     -- What the layout before has, this one has too, and nothing else in its place.
     if row[1] and row[1] ~= LAYOUT and row[1] ~= LAYOUT_BEFORE then
         error({err = 'LAYOUT ' .. meta .. ' has layout ' .. row[1]})
@@ -59,7 +60,8 @@ local function queue_at(index)
     q = {
         index = index, base = base, meta = meta, known = row[1] and true or false,
         paused = row[2] == '1', consumed = tonumber(row[3]) or 0, stale = tonumber(row[4]) or 0,
-        turned = tonumber(row[5]) or 0,
+        turned = tonumber(row[5]) or 0, begun = tonumber(row[6]) or 0,
+        ending = tonumber(row[7]) or 0,
         jobs = base .. 'jobs', state = base .. 'state', leases = base .. 'leases',
         batches = base .. 'batches', totals = base .. 'totals', unique = base .. 'unique',
         old = row[1] == LAYOUT_BEFORE,
@@ -201,6 +203,17 @@ local function batch_write(q, name, head, list)
         write('ZREM', q.leases, name)
         write('HDEL', q.batches, name)
     end
+end
+
+-- Ids that have ended are remembered in keys that take turns, each for `keep`, or for half a million
+-- ids. `n`: how many there are now, `since`: when it was begun. Returns whether one is to begin.
+local function take_turns(key, n, since, keep)
+    if n > 0 and (now - since >= keep or now < since or n >= 500000) then
+        write('RENAME', key, key .. '_old')
+        write('PEXPIRE', key .. '_old', digits(keep))
+        n = 0
+    end
+    return n == 0
 end
 
 -- Ids by the number of their queue. The first list of a queue is taken as it is: there is seldom

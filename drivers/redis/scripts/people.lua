@@ -257,6 +257,49 @@ local function jobs_of(letters, job_type, since, ids)
     return {'jobs', now, rows}
 end
 
+-- Puts ids that have ended out of a list into a set. Returns how many more may be.
+local function fold_list(q, list, most, keep)
+    local key = q.base .. 'ended'
+    while most > 0 do
+        local texts, ids = call('LRANGE', list, '0', '99'), {}
+        if #texts == 0 then
+            break
+        end
+        for _, text in ipairs(texts) do
+            for _, id in ipairs(batch_ids(text)) do
+                ids[#ids + 1] = id
+            end
+        end
+        local fresh = take_turns(key, call('SCARD', key), q.turned, keep)
+        if fresh then
+            write('HSET', q.meta, 'turned', digits(now))
+            q.turned = now
+        end
+        for from = 1, #ids, 1000 do
+            write('SADD', key, spread(ids, from, math.min(from + 999, #ids)))
+        end
+        if fresh then
+            write('PEXPIRE', key, digits(keep * 2))
+        end
+        write('LTRIM', list, digits(#texts), '-1')
+        most = most - #texts - #ids
+    end
+    return most
+end
+
+-- Plan: now, 'fold', dedupe_keep. What ended lately, where it can be looked up; 1: not all of it yet.
+-- Of one queue or more. Nothing that anybody sees is changed by it.
+local function fold(keep)
+    local most = 20000
+    call('DEL', sub(KEYS[1], 1, -5) .. 'none') -- with memory at its limit, too
+    for index = 1, #KEYS do
+        local q = queue_at(index)
+        most = fold_list(q, q.base .. 'ending_old', most, keep)
+        most = fold_list(q, q.base .. 'ending', most, keep)
+    end
+    return {'fold', most > 0 and 0 or 1}
+end
+
 return finish(function()
     local what = plan[2]
     if what == 'change' then
@@ -265,6 +308,8 @@ return finish(function()
         return stats()
     elseif what == 'ids' then
         return ids_of(plan[3])
+    elseif what == 'fold' then
+        return fold(plan[3])
     elseif what == 'cross' then
         return cross(plan[3], plan[4])
     end

@@ -16,7 +16,7 @@ local plan, texts_at = cmsgpack.unpack(ARGV[1]), 2
 local dones, new, want, keep = plan[2], plan[3], plan[4], plan[5]
 local meta, base = KEYS[1], sub(KEYS[1], 1, -5)
 local jobs, state, totals = base .. 'jobs', base .. 'state', base .. 'totals'
-local leases, batches, ended = base .. 'leases', base .. 'batches', base .. 'ended'
+local leases, batches, ending = base .. 'leases', base .. 'batches', base .. 'ending'
 local STATE_HEAD, BYTES_MAX, SLICE = 65, 16 * 1024 * 1024, 128
 local BLANK = ' '
 local wrote, has_states, now = false, false, plan[1]
@@ -37,11 +37,15 @@ local function take(n)
     return {unpack(ARGV, texts_at - n, texts_at - 1)}
 end
 
-local function count(field, n)
-    if type(redis.pcall('HINCRBY', totals, field, digits(n))) == 'table' then
-        write('HSET', totals, field, digits(n)) -- it was no number
+local function count_in(key, field, n)
+    if type(redis.pcall('HINCRBY', key, field, digits(n))) == 'table' then
+        write('HSET', key, field, digits(n)) -- it was no number
     end
     wrote = true
+end
+
+local function count(field, n)
+    count_in(totals, field, n)
 end
 
 -- The earliest score of a sorted set, or nil.
@@ -69,7 +73,7 @@ end
 -- Takes ids out of the batches that hold them. Returns them all, and the batches' records as they
 -- will be; nil if one of them is not held so.
 local function leave_batches()
-    local gone, records = nil, {}
+    local gone, records, joineds = nil, {}, {}
     for at = 1, #dones, 4 do
         local token = dones[at + 2]
         local ids, joined, name = take(dones[at + 1]), take(1)[1], '*' .. sub(token, 10)
@@ -78,6 +82,7 @@ local function leave_batches()
             return nil
         end
         records[name] = without(record, ids, joined)
+        joineds[#joineds + 1] = joined
         if not records[name] then
             return nil
         end
@@ -89,13 +94,13 @@ local function leave_batches()
             end
         end
     end
-    return gone, records
+    return gone, records, joineds
 end
 
 -- Whether the ids that ended can be added to those that are remembered, as they are.
-local function remembers(turned)
-    local n = call('SCARD', ended)
-    return keep == 0 or (n > 0 and n < 500000 and now >= turned and now - turned < keep)
+local function remembers(begun, n)
+    return keep == 0 or
+        (call('LLEN', ending) > 0 and n < 500000 and now >= begun and now - begun < keep)
 end
 
 -- When the first delayed job falls due; false if there is something to promote or to prune.
@@ -164,9 +169,9 @@ end
 
 -- Each of the following reads, and returns false if the turn is none of these.
 
-local function read_done(turned)
-    local gone, records = leave_batches()
-    if not gone or not remembers(turned) then
+local function read_done(row)
+    local gone, records, joineds = leave_batches()
+    if not gone or not remembers(tonumber(row[5]) or 0, tonumber(row[6]) or 0) then
         return false
     end
     call('HLEN', jobs)
@@ -177,7 +182,7 @@ local function read_done(turned)
             return false
         end
     end
-    return {ids = gone, records = records}
+    return {ids = gone, records = records, joineds = joineds}
 end
 
 local function read_new()
@@ -185,14 +190,14 @@ local function read_new()
     local ids, contents, fields, seen = take(n), take(n), {}, {}
     local found, created = call('HMGET', jobs, unpack(ids)), struct.pack('>I6', now)
     for i = 1, n do
-        local id, content = ids[i], created .. contents[i]
+        local id = ids[i]
         if found[i] or seen[id] then
             return false
         end
-        seen[id], contents[i] = true, content
-        fields[2 * i - 1], fields[2 * i] = id, content
+        seen[id] = true
+        fields[2 * i - 1], fields[2 * i] = id, created .. contents[i]
     end
-    return {ids = ids, contents = contents, fields = fields, n = n}
+    return {ids = ids, fields = fields, n = n}
 end
 
 -- What is handed out, first of those that wait; and when the first delayed job falls due.
@@ -233,7 +238,8 @@ end
 -- Where a job goes is written before where it was is cleared.
 local function write_done(done)
     if keep > 0 then
-        write('SADD', ended, unpack(done.ids))
+        write('RPUSH', ending, unpack(done.joineds))
+        count_in(meta, 'ending', #done.ids)
     end
     write('HDEL', jobs, unpack(done.ids))
     for name, record in pairs(done.records) do
@@ -253,14 +259,23 @@ local function write_done(done)
     end
 end
 
--- One lease for all. Returns the state that they have in common.
-local function write_held(held, list, listed, priority)
+-- One lease for all: those of the list, and so many new ones. Returns the state that they have in
+-- common.
+local function write_held(held, fresh, list, straight, priority)
     local name, ends = '*' .. want[3], now + want[2]
-    local head = 'a' .. struct.pack('>I8c8BI4I4I8BI2I2', 1, want[3], priority * 16, 1, 0, ends,
+    local record = 'a' .. struct.pack('>I8c8BI4I4I8BI2I2', 1, want[3], priority * 16, 1, 0, ends,
         #want[4], 0, 0) .. string.rep('\0', 26) .. want[4]
+    local head = record
+    record = record .. BLANK
+    if held.n > 0 then
+        record = record .. table.concat(held.ids, BLANK) .. BLANK
+    end
+    if straight > 0 then
+        record = record .. table.concat(fresh.ids, BLANK, 1, straight) .. BLANK
+    end
     write('ZADD', leases, digits(ends), name)
-    write('HSET', batches, name, head .. BLANK .. table.concat(held.ids, BLANK) .. BLANK)
-    local cut = listed > 0 and redis.pcall('LTRIM', list, digits(listed), '-1')
+    write('HSET', batches, name, record)
+    local cut = held.n > 0 and redis.pcall('LTRIM', list, digits(held.n), '-1')
     if type(cut) == 'table' and cut.err then
         -- Not both in the list and handed out.
         call('ZREM', leases, name)
@@ -270,19 +285,21 @@ local function write_held(held, list, listed, priority)
     return head
 end
 
+-- Blocks as turn.lua hands them out; and of the new jobs, which the asker has at hand, just how many,
+-- their state and when they were made.
 local function hand_out(held, fresh, list, straight, priority)
-    local listed = held.n
-    for i = 1, straight do
-        held.ids[listed + i], held.contents[listed + i] = fresh.ids[i], fresh.contents[i]
+    local blocks, head = {}, ''
+    if held.n + straight > 0 then
+        head = write_held(held, fresh, list, straight, priority)
     end
-    if listed + straight == 0 then
-        return {}
+    if held.n > 0 then
+        blocks[1] = {0, held.ids, held.contents, head}
     end
-    return {{0, held.ids, held.contents, write_held(held, list, listed, priority)}}
+    return blocks, {straight, head, now}
 end
 
 local function main()
-    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'turned')
+    local row = call('HMGET', meta, 'layout', 'paused', 'consumed', 'stale', 'begun', 'ending')
     if row[1] ~= '2' then
         return nil
     end
@@ -294,7 +311,7 @@ local function main()
     call('HLEN', totals)
     has_states = (#dones > 0 or want ~= 0) and call('EXISTS', state) == 1
 
-    local done = #dones == 0 or read_done(tonumber(row[5]) or 0)
+    local done = #dones == 0 or read_done(row)
     if not done then
         return nil
     end
@@ -317,15 +334,16 @@ local function main()
         write_done(done)
     end
     if want == 0 then
-        return {'plain', -1, {}}
+        return {'plain', -1, {}, {0, '', now}}
     end
-    local blocks = hand_out(held, fresh, list, straight, priority)
+    local blocks, direct = hand_out(held, fresh, list, straight, priority)
     if others or waiting - listed + nnew - straight > 0 then
-        return {'plain', 0, blocks}
+        return {'plain', 0, blocks, direct}
     end
     local ends = first_score(leases)
     local soonest = math.min(held.due, ends and ends + 1 or math.huge)
-    return {'plain', soonest < math.huge and math.max(soonest - now, 0) or -1, blocks}
+    local wait = soonest < math.huge and math.max(soonest - now, 0) or -1
+    return {'plain', wait, blocks, direct}
 end
 
 -- An error that left nothing behind is the other script's to tell, which answers part by part.
