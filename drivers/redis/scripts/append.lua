@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The push that nearly all are: jobs of one priority, ready now, to a queue that is known, under ids
--- that are not there. It is a script of its own, straight through, since a call of the other one
--- costs several times what these few commands do. Whatever is different is left as it was and
+-- The push that nearly all are: jobs of one priority, ready now, to a queue that is known, under
+-- ids that are not there. It is a script of its own, straight through, since a call of the other
+-- one costs several times what these few commands do. Whatever is different is left as it was and
 -- answered `careful`; the asker then asks the other script.
 --
--- KEYS[1]: the queue's meta key. ARGV: now or 0, priority, how many jobs, their ids, their contents,
--- then types and how many of each. docs/redis.md describes the keys.
+-- KEYS[1]: the queue's meta key. ARGV: now or 0, priority, how many jobs, their ids, their
+-- contents, then types and how many of each. docs/redis.md describes the keys.
 local call, try = redis.call, redis.pcall
 local base, n = string.sub(KEYS[1], 1, -5), tonumber(ARGV[3])
 local jobs, totals, list = base .. 'jobs', base .. 'totals', base .. 'ready' .. ARGV[2]

@@ -287,7 +287,8 @@ local function fold_list(q, list, most, keep)
     return most
 end
 
--- Plan: now, 'fold', dedupe_keep. What ended lately, where it can be looked up; 1: not all of it yet.
+-- Plan: now, 'fold', dedupe_keep. What ended lately, where it can be looked up; 1: not all of it
+-- yet.
 -- Of one queue or more. Nothing that anybody sees is changed by it.
 local function fold(keep)
     local most = 20000

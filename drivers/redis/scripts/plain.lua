@@ -5,11 +5,11 @@
 -- read and judged before anything is written; whatever is different is left alone and answered
 -- `careful`, upon which the asker asks turn.lua.
 --
--- KEYS[1]: the queue's meta key. ARGV[1]: now or 0; successes, in rows of type, how many, token and
--- run time; 0 or priority, how many, types and how many of each; 0 or most, lease, nonce and owner of
--- the look; dedupe_keep; keep_done, keep_dead and keep_max. The other ARGV: of each row of successes
--- the ids, then all of them in one, between blanks; the new ids; the new contents. A text of its own
--- for each costs the server least: Lua reads every byte of every text that is cut out of another.
+-- KEYS[1]: the queue's meta key. ARGV[1]: now or 0; successes, in rows of type, how many, token
+-- and run time; 0 or priority, how many, types and how many of each; 0 or most, lease, nonce and
+-- owner of the look; dedupe_keep; keep_done, keep_dead and keep_max. The other ARGV: of each row of
+-- successes the ids, then all of them in one, between blanks; the new ids; the new contents. A text
+-- of its own for each costs least: Lua reads each byte of every text that is cut out of another.
 -- docs/redis.md describes the keys.
 local call, sub, byte, find = redis.call, string.sub, string.byte, string.find
 local plan, texts_at = cmsgpack.unpack(ARGV[1]), 2
@@ -106,10 +106,6 @@ end
 -- When the first delayed job falls due; false if there is something to promote or to prune.
 local function quiet()
     local soonest, limits = math.huge, plan[6]
-    if call('EXISTS', base .. 'delayed', base .. 'retrying', base .. 'parked', base .. 'dead',
-        base .. 'done') == 0 then
-        return soonest
-    end
     for _, name in ipairs({'delayed', 'retrying', 'parked'}) do
         soonest = math.min(soonest, first_score(base .. name) or soonest)
     end
@@ -126,30 +122,38 @@ local function quiet()
     return soonest > now and soonest
 end
 
--- The list that is next, how many wait in it, and whether others are there.
-local function next_list(priority)
-    local list = base .. 'ready' .. priority
-    local waiting = call('LLEN', list)
+-- What is there: the list that is next, its priority, how many wait in it, whether there are other
+-- lists, and when the first delayed job falls due, as of quiet(). Each command counts: most often
+-- one tells that there is nothing but one list.
+local function look_around(priority)
+    local ready = base .. 'ready'
+    local around = {list = ready .. priority, priority = priority, others = false, due = math.huge}
+    around.waiting = call('LLEN', around.list)
     if want == 0 then
-        return list, waiting, false, priority
+        has_states = #dones > 0 and call('EXISTS', state) == 1
+        return around
     end
-    local there = call('EXISTS', base .. 'ready0', base .. 'ready1', base .. 'ready2',
-        base .. 'ready3', base .. 'ready4', base .. 'ready5', base .. 'ready6', base .. 'ready7',
-        base .. 'ready8', base .. 'ready9')
-    if there == (waiting > 0 and 1 or 0) then
-        return list, waiting, false, priority
+    local there = call('EXISTS', state, base .. 'delayed', base .. 'retrying', base .. 'parked',
+        base .. 'dead', base .. 'done', ready .. 0, ready .. 1, ready .. 2, ready .. 3, ready .. 4,
+        ready .. 5, ready .. 6, ready .. 7, ready .. 8, ready .. 9)
+    if there == (around.waiting > 0 and 1 or 0) then
+        return around
     end
+    has_states, around.due = call('EXISTS', state) == 1, quiet()
+    around.waiting = 0
     for other = 0, 9 do
-        list = base .. 'ready' .. other
-        waiting = call('LLEN', list)
-        if waiting > 0 then
-            return list, waiting, there > 1, other
+        local waiting = call('LLEN', ready .. other)
+        if waiting > 0 and around.waiting > 0 then
+            around.others = true
+        elseif waiting > 0 then
+            around.list, around.waiting, around.priority = ready .. other, waiting, other
         end
     end
+    return around
 end
 
--- Adds the jobs of a list's next slice to what is handed out; false if one of them is not a job that
--- was never handed out.
+-- Adds the jobs of a list's next slice to what is handed out; false if one of them is not a job
+-- that was never handed out.
 local function add_slice(held, list, to)
     local ids = call('LRANGE', list, digits(held.n), digits(to - 1))
     local contents = call('HMGET', jobs, unpack(ids))
@@ -174,7 +178,6 @@ local function read_done(row)
     if not gone or not remembers(tonumber(row[5]) or 0, tonumber(row[6]) or 0) then
         return false
     end
-    call('HLEN', jobs)
     call('ZCARD', leases)
     -- A state of its own goes before what a job has in common with others.
     for _, own in ipairs(has_states and call('HMGET', state, unpack(gone)) or {}) do
@@ -200,19 +203,19 @@ local function read_new()
     return {ids = ids, fields = fields, n = n}
 end
 
--- What is handed out, first of those that wait; and when the first delayed job falls due.
-local function read_want(row, list, waiting, others)
-    local most, consumed = want[1], tonumber(row[3]) or 0
-    local first, due = first_score(leases), quiet()
-    if not due or (first and first < now) or row[2] == '1' or (tonumber(row[4]) or 0) ~= 0 or
+-- What is handed out of those that wait, and whether a lease has ended.
+local function read_want(row, around)
+    local most, consumed, waiting = want[1], tonumber(row[3]) or 0, around.waiting
+    local first = first_score(leases)
+    if not around.due or (first and first < now) or row[2] == '1' or (tonumber(row[4]) or 0) ~= 0 or
         (most > 0 and (now - consumed >= 10000 or now < consumed)) or
-        (others and waiting < most) or call('HEXISTS', batches, '*' .. want[3]) == 1 then
+        (around.others and waiting < most) or call('HEXISTS', batches, '*' .. want[3]) == 1 then
         return false
     end
-    local held = {ids = {}, contents = {}, n = 0, most = most, due = due, seen = {}, bytes = 0}
+    local held = {ids = {}, contents = {}, n = 0, first = first, seen = {}, bytes = 0}
     local all = math.min(most, waiting)
     while held.n < all and held.bytes < BYTES_MAX do
-        if not add_slice(held, list, math.min(held.n + SLICE, all)) then
+        if not add_slice(held, around.list, math.min(held.n + SLICE, all)) then
             return false
         end
     end
@@ -235,13 +238,13 @@ local function write_new(fresh, list, waiting, straight)
     end
 end
 
--- Where a job goes is written before where it was is cleared.
+-- A batch without jobs that it names does no harm, jobs without their batch would wait for ever.
 local function write_done(done)
+    write('HDEL', jobs, unpack(done.ids))
     if keep > 0 then
         write('RPUSH', ending, unpack(done.joineds))
         count_in(meta, 'ending', #done.ids)
     end
-    write('HDEL', jobs, unpack(done.ids))
     for name, record in pairs(done.records) do
         if #record == STATE_HEAD + byte(record, 35) + 1 then -- no more than a blank
             write('ZREM', leases, name)
@@ -285,8 +288,8 @@ local function write_held(held, fresh, list, straight, priority)
     return head
 end
 
--- Blocks as turn.lua hands them out; and of the new jobs, which the asker has at hand, just how many,
--- their state and when they were made.
+-- Blocks as turn.lua hands them out; and of the new jobs, which the asker has at hand, just how
+-- many, their state and when they were made.
 local function hand_out(held, fresh, list, straight, priority)
     local blocks, head = {}, ''
     if held.n + straight > 0 then
@@ -309,24 +312,21 @@ local function main()
     end
     -- Every key is read before the first is written: one of another type changes nothing.
     call('HLEN', totals)
-    has_states = (#dones > 0 or want ~= 0) and call('EXISTS', state) == 1
-
+    local around = look_around(new ~= 0 and new[1] or 5)
     local done = #dones == 0 or read_done(row)
-    if not done then
-        return nil
-    end
-    local list, waiting, others, priority = next_list(new ~= 0 and new[1] or 5)
-    local fresh = new == 0 or (priority == new[1] and not others and read_new())
-    local held = fresh and (want == 0 or read_want(row, list, waiting, others))
+    local fresh = done and (new == 0 or
+        (around.priority == new[1] and not around.others and read_new()))
+    local held = fresh and (want == 0 or read_want(row, around))
     if not held then
         return nil
     end
 
     local listed, nnew = want ~= 0 and held.n or 0, new ~= 0 and fresh.n or 0
-    local straight = (want ~= 0 and listed == waiting and not others) and
-        math.min(held.most - listed, nnew) or 0
+    local waiting = around.waiting
+    local straight = (want ~= 0 and listed == waiting and not around.others) and
+        math.min(want[1] - listed, nnew) or 0
     if nnew > 0 then
-        write_new(fresh, list, waiting, straight)
+        write_new(fresh, around.list, waiting, straight)
     else
         call('DEL', base .. 'none')
     end
@@ -336,12 +336,15 @@ local function main()
     if want == 0 then
         return {'plain', -1, {}, {0, '', now}}
     end
-    local blocks, direct = hand_out(held, fresh, list, straight, priority)
-    if others or waiting - listed + nnew - straight > 0 then
+    local blocks, direct = hand_out(held, fresh, around.list, straight, around.priority)
+    if around.others or waiting - listed + nnew - straight > 0 then
         return {'plain', 0, blocks, direct}
     end
-    local ends = first_score(leases)
-    local soonest = math.min(held.due, ends and ends + 1 or math.huge)
+    local ends = held.first
+    if #dones > 0 or not ends then
+        ends = first_score(leases)
+    end
+    local soonest = math.min(around.due, ends and ends + 1 or math.huge)
     local wait = soonest < math.huge and math.max(soonest - now, 0) or -1
     return {'plain', wait, blocks, direct}
 end
