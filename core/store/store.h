@@ -38,6 +38,9 @@ int store_check(
  */
 void store_turn(struct store *store, struct dray_call *call, struct dray_turn *turn);
 
+/* The same for a turn that is one group and nothing else, by the driver's `push`. */
+void store_push(struct store *store, struct dray_call *call, struct dray_push *group);
+
 /* Presets a call: size, sinks NULL, next_ms unknown. */
 void store_call_init(struct dray_call *call, struct dray_error *error, uint32_t budget_ms);
 

@@ -342,17 +342,30 @@ static void turn_by_slices(struct run *run, struct dray_turn *turn)
     }
 }
 
+static void run_begin(struct run *run, struct store *store, struct dray_call *call)
+{
+    run->store = store;
+    run->call = call;
+    run->error = call->error;
+    run->failed = 0;
+    run->deadline_ms = 0;
+    run->reason.size = sizeof(run->reason);
+    call->error = &run->reason;
+}
+
+void store_push(struct store *store, struct dray_call *call, struct dray_push *group)
+{
+    struct run run;
+    run_begin(&run, store, call);
+    call_push(&run, group);
+    call->error = run.error;
+}
+
 void store_turn(struct store *store, struct dray_call *call, struct dray_turn *turn)
 {
     struct run run;
-    run.store = store;
-    run.call = call;
-    run.error = call->error;
-    run.failed = 0;
-    run.deadline_ms = 0;
-    run.reason.size = sizeof(run.reason);
     uint32_t budget_ms = call->budget_ms;
-    call->error = &run.reason;
+    run_begin(&run, store, call);
     if (store->driver.turn && fits(&store->driver, turn)) {
         call_turn(&run, turn);
     } else {

@@ -48,8 +48,7 @@ uint32_t worker_wants(const struct worker *w, uint32_t room, uint32_t limit)
         return wants_one(w, room, limit);
     uint32_t free_hands = room + w->idle;
     uint32_t prefetch = w->prefetch == UINT32_MAX ? auto_prefetch(w, limit) : w->prefetch;
-    /* On a quick store an executor looks for itself, many jobs at a time; a dispatcher that looks
-       for it at each push only holds up the lock. */
+    /* On a quick store an executor looks for itself, many jobs at a time. */
     if ((w->dray->quick && !room) || w->stalled)
         prefetch = 0;
     uint32_t want = free_hands + prefetch;

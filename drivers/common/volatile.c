@@ -28,12 +28,6 @@ static int is_timed(const struct dray_push *group)
     return 0;
 }
 
-static int is_untimed_push(const struct dray_turn *turn)
-{
-    return turn->npush == 1 && !turn->nsettle && !turn->nextend && !turn->reserve &&
-           !is_timed(turn->push[0]);
-}
-
 int32_t volatile_open(struct volatile_store *store, struct dray_call *call,
     const struct dray_host *host, const char *driver)
 {
@@ -71,8 +65,12 @@ static int32_t push_at(struct volatile_store *store, struct dray_call *call,
 int32_t volatile_push(void *self, struct dray_call *call, struct dray_push *group)
 {
     struct volatile_store *store = self;
-    struct table_now now = now_of(store);
+    struct table_now now = {0, 0, 0};
 
+    if (is_timed(group))
+        now = now_of(store);
+    else
+        now.wall_ms = store->host->wall_ms(store->host);
     return push_at(store, call, &now, group);
 }
 
@@ -108,11 +106,6 @@ int32_t volatile_turn(void *self, struct dray_call *call, struct dray_turn *turn
 {
     struct volatile_store *store = self;
 
-    if (is_untimed_push(turn)) {
-        struct table_now wall = {0, store->host->wall_ms(store->host), 0};
-        push_at(store, call, &wall, turn->push[0]);
-        return DRAY_OK;
-    }
     struct table_now now = now_of(store);
     table_settle(store->table, call, &now, turn->settle, turn->settle_answers, turn->nsettle);
     for (uint32_t i = 0; i < turn->npush; i++)

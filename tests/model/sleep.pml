@@ -9,13 +9,13 @@
  *
  * What happens under the lock is one step, since nobody else can see its middle.
  *
- * With -DQUICK the lock is held across a turn and an executor watches for a push before it sleeps;
- * without it the leader gives up the lock. FIRST, SECOND and NOT_ALONE make the search smaller.
- * With -DSTUCK the first handler never ends, and the other executor must do all the rest. Four
- * switches take a part out, to see that the model can fail: -DNO_CALL (the end of a turn wakes no
- * dispatcher that came meanwhile), -DNO_NUDGE (nobody tells the keeper of a sooner time), -DALL_LOOK
- * (every turn passes for one that looks for jobs), -DNO_CHAIN (an executor that takes the last
- * reserved job wakes nobody for those in the store).
+ * With -DQUICK the lock is held across a turn, a dispatcher pushes and does nothing else, and an
+ * executor watches for a push before it sleeps; without it the leader gives up the lock. FIRST,
+ * SECOND and NOT_ALONE make the search smaller. With -DSTUCK the first handler never ends, and the
+ * other executor must do all the rest. Four switches take a part out, to see that the model can
+ * fail: -DNO_CALL (the end of a turn wakes no dispatcher that came meanwhile), -DNO_NUDGE (nobody
+ * tells the keeper of a sooner time), -DALL_LOOK (every turn passes for one that looks for jobs),
+ * -DNO_CHAIN (an executor that takes the last reserved job wakes nobody for those in the store).
  */
 
 /* How many jobs each dispatcher has; the second one's first is for later. */
@@ -422,7 +422,11 @@ look_again:
             if
             :: done[me] -> goto answered
             :: !done[me] && leading -> sleeping[me] = true; called[me] = false
-            :: else -> turn(0)
+    #ifdef QUICK
+        :: else -> waiting[me] = false; taken[me] = true; store_group(me); answer_group(me)
+#else
+        :: else -> turn(0)
+#endif
             fi
         };
         if
