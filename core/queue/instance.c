@@ -77,8 +77,8 @@ static void init_lock(pthread_mutex_t *lock, int quick)
 }
 
 /* The holder is in the middle of a turn of up to some 10 us; sleeping and waking takes longer. */
-#define SPIN_ROUNDS 16
-#define SPIN_PAUSES 32
+#define SPIN_ROUNDS 64
+#define SPIN_PAUSES 8
 
 void instance_lock(struct dray *dray)
 {

@@ -22,8 +22,8 @@
 /* With a busy dispatcher jobs are let gather: an executor whose last chunk was smaller than
    GATHER_FEW looks again GATHER_US after its last look. Looking for each of them would cost both
    sides the lock, its cache lines and a wake-up once a job. */
-#define GATHER_FEW 16u
-#define GATHER_US 15u
+#define GATHER_FEW 32u
+#define GATHER_US 40u
 
 /* No longer than this for a dispatcher, however slow the store. */
 #define LINGER_MOST_US 1000u
