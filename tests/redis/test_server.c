@@ -236,6 +236,56 @@ static void expect_refused(struct server *server, redisContext *own, const char 
     say(own, undo);
 }
 
+/* What the layout before has, a job that waits and one that runs, is worked off; who comes later
+   finds the layout of now. */
+static void test_layout_before(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "running", 0), DRAY_OK);
+    assert_int_equal(take_surely(&rig), 1);
+    const struct dray_token token = rig.shown[0].token;
+    struct dray_lease lease = {.size = sizeof(lease),
+        .queue = {"q", 1},
+        .id = {"running", 7},
+        .type = {"t", 1},
+        .token = token,
+        .lease_ms = 60000};
+    const struct dray_lease *leases[] = {&lease};
+    int32_t answer = DRAY_OK;
+    /* A renewed one has a lease and a state of its own, as all had. */
+    assert_int_equal(
+        rig.driver->extend(rig.self, rig_call(&rig), leases, &answer, 1) | answer, DRAY_OK);
+    assert_int_equal(rig_push(&rig, "waiting", 0), DRAY_OK);
+    rig_close(&rig);
+    say(own, "DEL {dray:q}:batches {dray:q}:ending");
+    say(own, "HDEL {dray:q}:meta begun ending");
+    say(own, "HSET {dray:q}:meta layout 1");
+    say(own, "SET {dray}:layout 1");
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    redisReply *reply = redisCommand(own, "GET {dray}:layout");
+    assert_string_equal(reply->str, "2");
+    freeReplyObject(reply);
+    assert_int_equal(rig_live(&rig), 2);
+    assert_int_equal(take_surely(&rig), 1);
+    assert_string_equal(rig.shown[0].id, "waiting");
+    assert_int_equal(rig_ack(&rig, 0), DRAY_OK);
+    lease.verdict = DRAY_VERDICT_DONE;
+    assert_int_equal(
+        rig.driver->ack(rig.self, rig_call(&rig), leases, &answer, 1) | answer, DRAY_OK);
+    assert_int_equal(rig_live(&rig), 0);
+    reply = redisCommand(own, "HGET {dray:q}:meta layout");
+    assert_string_equal(reply->str, "2");
+    freeReplyObject(reply);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
 static void test_unfit(void **state)
 {
     struct server server;
@@ -345,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_dropped),
         cmocka_unit_test(test_resent),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_layout_before),
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_rights),
     };
