@@ -75,9 +75,9 @@ json() {
     [ "$got" = "$2" ] || complain "jq $1: $got, not $2"
 }
 
-# wait_until COMMAND...: until it succeeds, at most 20 seconds.
+# wait_until COMMAND...: until it succeeds, at most $patience (20) seconds.
 wait_until() {
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + ${patience:-20}))
     checks=$((checks + 1))
     until "$@" 2>/dev/null; do
         if [ "$SECONDS" -ge "$deadline" ]; then

@@ -157,8 +157,10 @@ test_killed_moves_lose_nothing() {
     cat >>queue.yaml <<'Y'
   note: {command: [sh, -c, 'echo "$DRAY_JOB_ID" >>done.txt']}
 Y
+    local jobs=200
+    [ -z "${DRAY_SANITIZE:-}" ] || jobs=60 # each starts the runner, which is slow there
     to_file
-    seq 1 200 | sed 's/.*/{"type": "note", "id": "j&"}/' | "$dray" push --lines >/dev/null
+    seq 1 "$jobs" | sed 's/.*/{"type": "note", "id": "j&"}/' | "$dray" push --lines >/dev/null
     "$dray" work -q 2>/dev/null &
     children+=($!)
     "$dray" work -c file.yaml -q 2>/dev/null &
@@ -175,8 +177,8 @@ Y
     emptied() {
         [ "$("$dray" list -c file.yaml --limit 1 --json | wc -l)" -eq 0 ]
     }
-    wait_until emptied
-    is "$(sort -u done.txt | wc -l)" 200
+    patience=120 wait_until emptied # two hundred processes take their time on a busy machine
+    is "$(sort -u done.txt | wc -l)" "$jobs"
 }
 
 run_tests
