@@ -7,10 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 
 /* Layout of the lock file. */
 #define MARK_AT 0
 #define BELL_AT 8
+#define QUEUE_AT 16 /* from here on bytes are locked, none is written */
+
+#define STARVING_MS 20
+#define NS_PER_SECOND 1000000000
+#define PLACE_FOR_NS NS_PER_SECOND
+#define QUEUE_NAP_NS 200000 /* between tries in the queue, as all others leave the lock alone */
 
 static int32_t code_of(int sys)
 {
@@ -55,6 +62,7 @@ int32_t lock_open(struct lock *lock, const char *path, int *sys)
 {
     lock->path = path;
     lock->fd = -1;
+    lock->place = 0;
     return open_file(lock, sys);
 }
 
@@ -79,17 +87,86 @@ static int is_current(const struct lock *lock)
     return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
+/* ---- the queue of those who have waited for long ---- */
+
+/* The wall clock, since processes may have monotonic clocks of their own (time_namespaces(7)). When
+   it is set, those who wait just then change places. */
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+/* Has anybody a place, or one before ours? Old places do not count: a process that has been stopped
+   while it waited would keep all others out. Where files cannot be locked so there is no queue. */
+static int others_are_next(const struct lock *lock)
+{
+    int64_t now = wall_ns(), until = lock->place ? lock->place : now;
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    range.l_start = now - PLACE_FOR_NS;
+    range.l_len = until - range.l_start;
+    return range.l_start >= QUEUE_AT && range.l_len > 0 &&
+           os->lock_range(lock->fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
+static int lock_place(const struct lock *lock, int64_t place, short type)
+{
+    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+
+    return os->lock_range(lock->fd, F_OFD_SETLK, &range) == 0;
+}
+
+static void queue_leave(struct lock *lock)
+{
+    if (lock->place)
+        lock_place(lock, lock->place, F_UNLCK);
+    lock->place = 0;
+}
+
+/* Takes a place, or another one when ours has become old. Two who come in the same nanosecond: the
+   second one tries again after its nap. */
+static void queue_join(struct lock *lock)
+{
+    int64_t now = wall_ns();
+
+    if (lock->place && now >= lock->place && now - lock->place < PLACE_FOR_NS)
+        return;
+    queue_leave(lock);
+    if (now >= QUEUE_AT && lock_place(lock, now, F_WRLCK))
+        lock->place = now;
+}
+
+static int try_once(const struct lock *lock)
+{
+    if (others_are_next(lock)) {
+        errno = EWOULDBLOCK;
+        return -1;
+    }
+    return os->flock(lock->fd, LOCK_EX | LOCK_NB);
+}
+
 /* By polling, as nothing in the kernel waits for a file lock with a deadline. */
 static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
 {
     long nap_ns = 0;
+    int64_t starves_ms = 0;
 
-    while (os->flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+    while (try_once(lock) != 0) {
         *sys = errno;
         if (*sys != EWOULDBLOCK && *sys != EINTR)
             return DRAY_IO;
-        if (gate_clock_ms() >= deadline_ms)
+        int64_t now = gate_clock_ms();
+        if (now >= deadline_ms)
             return DRAY_BUSY;
+        if (!starves_ms)
+            starves_ms = now + STARVING_MS;
+        if (now >= starves_ms)
+            queue_join(lock);
+        if (lock->place && nap_ns > QUEUE_NAP_NS)
+            nap_ns = QUEUE_NAP_NS;
         gate_nap(&nap_ns);
     }
     return DRAY_OK;
@@ -105,6 +182,7 @@ int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys)
         if (!gate_enter(gate, deadline_ms))
             return DRAY_BUSY;
         int32_t code = flock_until(lock, deadline_ms, sys);
+        queue_leave(lock);
         if (code == DRAY_OK)
             current = is_current(lock);
         if (current > 0) {

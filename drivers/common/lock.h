@@ -4,6 +4,11 @@
  * the process that held it whatever became of it, and a gate for the threads of this process in
  * front.
  *
+ * Whoever comes first when it is free has it: that is fast, but a process that is always at it
+ * could keep another one out for seconds. So who has waited for 20 ms takes a place in a queue: a
+ * kernel lock on one byte of the same file, far behind its end, whose offset is the time. While
+ * there is a queue its first is next.
+ *
  * The same file carries a mark, a number that all processes share and each driver has its own use
  * for, and it is what waiting workers of other processes watch (bell.h).
  */
@@ -18,6 +23,7 @@ struct lock {
     const char *path; /* borrowed */
     int fd;           /* -1: not open */
     int held;
+    int64_t place; /* in the queue; 0: none */
     struct gate *gate;
 };
 

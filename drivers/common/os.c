@@ -11,6 +11,11 @@ static int os_open(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
+static int os_lock_range(int fd, int command, struct flock *range)
+{
+    return fcntl(fd, command, range);
+}
+
 const struct os os_system = {
     .open = os_open,
     .close = close,
@@ -27,6 +32,7 @@ const struct os os_system = {
     .unlink = unlink,
     .mkdir = mkdir,
     .flock = flock,
+    .lock_range = os_lock_range,
     .statfs = statfs,
 };
 

@@ -7,6 +7,7 @@
 #ifndef DRIVERS_COMMON_OS_H
 #define DRIVERS_COMMON_OS_H
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
@@ -27,6 +28,8 @@ struct os {
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     int (*flock)(int fd, int how);
+    int (*lock_range)(
+        int fd, int command, struct flock *range); /* fcntl: F_OFD_SETLK, F_OFD_GETLK */
     int (*statfs)(const char *path, struct statfs *fs);
 };
 

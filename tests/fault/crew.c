@@ -139,8 +139,8 @@ static uint64_t waiting(struct crew *crew)
     struct dray_stats *stats = NULL;
     struct dray_error error = DRAY_ERROR_INIT;
     int code = dray_get_stats(crew->dray, NULL, &stats, &error);
-    if (code == DRAY_BUSY)
-        return 1; /* so somebody is at work */
+    if (code == DRAY_BUSY || code == DRAY_UNREACHABLE || code == DRAY_UNKNOWN)
+        return 1; /* the store is at work, or not at work yet */
     if (code != DRAY_OK)
         fail_msg("%s", error.text);
     uint64_t n = 0;
