@@ -77,7 +77,7 @@ static int fill_chunk(struct executor *e)
     c->fill++;
     atomic_store(&c->next, 0);
     w->started_jobs += n;
-    if (n > 1 && (w->nexecutors > 1 || w->dray->info.shared))
+    if (n > 1)
         keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
     /* Who slept while somebody led a look was not counted in it, and there may be more. */
     if (w->idle && (w->ring.n || (w->look && !w->dray->quick)))
@@ -169,19 +169,21 @@ static void run_chunk(struct executor *e)
             attempt_decide_unstarted(a, FATE_RELEASED);
         else
             run_job(e, a);
-        e->finished[e->nfinished++] = a;
+        uint32_t n = atomic_load_explicit(&e->nfinished, memory_order_relaxed);
+        e->finished[n] = a;
+        atomic_store_explicit(&e->nfinished, n + 1, memory_order_release);
         if (w->delay_ms)
             pause_between_jobs(w);
     }
 }
 
-/* The chunk's outcomes into the inbox. */
-static void hand_in(struct executor *e)
+uint32_t executor_hand_in(struct executor *e)
 {
     struct worker *w = e->worker;
-    w->stalled = 0;
-    for (uint32_t i = 0; i < e->nfinished; i++) {
-        struct dray_attempt *a = e->finished[i];
+    uint32_t before = e->nhanded;
+    uint32_t n = atomic_load_explicit(&e->nfinished, memory_order_acquire);
+    for (; e->nhanded < n; e->nhanded++) {
+        struct dray_attempt *a = e->finished[e->nhanded];
         if (atomic_load_explicit(&a->phase, memory_order_relaxed) == ATTEMPT_RESERVED)
             w->started_jobs--;
         else
@@ -190,7 +192,16 @@ static void hand_in(struct executor *e)
             w->stuck--;
         outcome_add(w, a);
     }
-    e->nfinished = 0;
+    return n - before;
+}
+
+/* The end of a chunk. */
+static void hand_in_chunk(struct executor *e)
+{
+    e->worker->stalled = 0;
+    executor_hand_in(e);
+    e->nhanded = 0;
+    atomic_store_explicit(&e->nfinished, 0, memory_order_relaxed);
 }
 
 /* There is more to run: do the outcomes wait no longer, or does the keeper see to them? */
@@ -381,8 +392,8 @@ static int finish_chunk(struct executor *e)
     e->working = 0;
     if (w->expired)
         return 0;
-    uint32_t had = e->nfinished;
-    hand_in(e);
+    uint32_t had = atomic_load_explicit(&e->nfinished, memory_order_relaxed);
+    hand_in_chunk(e);
     if (limits_reached(w))
         worker_begin_stop(w);
     let_gather(e, had);

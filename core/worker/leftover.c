@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs that are reserved and wait behind a slow handler.
+ * Jobs that are before and behind a slow handler.
  *
- * Reserving ahead is a bet on handlers being as quick as they were lately. When it is lost, what
- * waits goes to an executor that has time; and when none has, back to the store, where another
- * worker may find it.
+ * Taking several at once is a bet on handlers being as quick as they were lately. When it is lost,
+ * the outcomes of those before it are written; what waits behind it goes to an executor that has
+ * time; and when none has, back to the store, where another worker may find it.
  */
 #include "worker/worker.h"
 
@@ -40,12 +40,17 @@ static int stands_still(struct chunk *c)
     return still;
 }
 
-static void watch_chunk(struct worker *w, struct chunk *c, int64_t real)
+static void watch_chunk(struct worker *w, struct executor *e, int64_t real)
 {
+    struct chunk *c = &e->chunk;
     if (!stands_still(c)) {
         c->still_since_ms = real;
         return;
     }
+    if (executor_hand_in(e))
+        w->keeper_writes = 1;
+    if (!waiting_in(c))
+        return;
     w->steal = 1;
     if (w->idle)
         worker_wake(w);
@@ -72,11 +77,11 @@ int64_t leftovers_check(struct worker *w, int64_t real)
 {
     int waiting = 0;
     for (uint32_t i = 0; i < w->nexecutors; i++) {
-        struct chunk *c = &w->executors[i].chunk;
-        if (!waiting_in(c))
+        struct executor *e = &w->executors[i];
+        if (!waiting_in(&e->chunk) && atomic_load(&e->nfinished) == e->nhanded)
             continue;
         waiting = 1;
-        watch_chunk(w, c, real);
+        watch_chunk(w, e, real);
     }
     watch_ring(w, real);
     if (waiting)

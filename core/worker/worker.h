@@ -44,9 +44,10 @@ struct executor {
     struct worker *worker;
     pthread_t thread;
     struct chunk chunk;
-    struct dray_attempt *finished[CHUNK_MAX]; /* private: run, and not in the inbox yet */
-    uint32_t nfinished;
-    int has_thread; /* to be joined; dray_work_one lends its own */
+    struct dray_attempt *finished[CHUNK_MAX]; /* of this chunk: what the executor has run */
+    _Atomic uint32_t nfinished;               /* raised by it without the lock */
+    uint32_t nhanded;                         /* so many of them are in the inbox */
+    int has_thread;                           /* to be joined; dray_work_one lends its own */
     int exited;
     int working;       /* in handlers or a call, without the lock */
     int orphan;        /* nobody waits for it any more */
@@ -249,6 +250,10 @@ void worker_drop(struct worker *worker, struct dray_attempt *attempt);
 /* What its thread runs; `arg` is the executor. */
 void *executor_main(void *arg);
 
+/* What the executor has run so far goes into the inbox, also while it runs the rest of its chunk.
+   Under the lock. Returns how many those are. */
+uint32_t executor_hand_in(struct executor *e);
+
 /* Starts an executor's thread; 0 if the system gives none. */
 int executor_start(struct worker *worker);
 
@@ -266,7 +271,7 @@ void keeper_by(struct worker *worker, int64_t until_ms);
 
 /* ---- leftover.c ---- */
 
-/* Looks after reserved jobs that wait behind slow handlers; returns the real time of its next
+/* Looks after the jobs before and behind slow handlers; returns the real time of its next
    check. */
 int64_t leftovers_check(struct worker *worker, int64_t real_ms);
 

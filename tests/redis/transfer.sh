@@ -43,6 +43,7 @@ test_all_the_way_round() {
         --priority 2 --timeout 3s --max-attempts 9 >/dev/null
     printf ' {"b" :\n"\x7f"} ' >payload
     "$dray" push ok "$(cat payload)" --id odd --priority 9 >/dev/null
+    wait_until has_count done 1
     # The worker dies, and what it held comes as it was held.
     kill -KILL "${children[-1]}"
     run 0 export -o first

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 static int open_memory(void **state)
 {
@@ -32,6 +33,29 @@ static void start(const struct dray_worker_options *options)
     if (!all.callbacks.on_start)
         all.callbacks = rig_callbacks();
     assert_ok(dray_worker_start(rig, &all, &rig_error));
+}
+
+/* ---- chunks ---- */
+
+/* One hand takes several quick jobs at once. A slow one among them does not hold up the word of
+   those that are done. */
+static void test_what_is_done_is_told_beside_a_slow_job(void **state)
+{
+    char id[16];
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_on(rig, "slow", rig_wait, NULL, NULL, &rig_error));
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        rig_push(i == 50 ? "slow" : "t", id);
+    }
+    start(&(struct dray_worker_options){.concurrency = 1});
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == 50);
+    assert_string_equal(rig_state("50"), "active");
+    assert_string_equal(rig_state("49"), "gone");
+    rig_release();
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == 100);
+    assert_ok(dray_worker_stop(rig, NULL, &rig_error));
 }
 
 /* ---- callbacks ---- */
@@ -418,6 +442,8 @@ static void test_a_function_is_refused_at_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH(open_real, test_what_is_done_is_told_beside_a_slow_job),
+        WITH(open_slow, test_what_is_done_is_told_beside_a_slow_job),
         WITH(open_real, test_callbacks_come_in_order),
         WITH(open_real, test_a_crowd_of_events_is_waited_for),
         WITH(open_slow, test_a_crowd_of_events_is_waited_for),
