@@ -90,7 +90,11 @@ local CONTENT_HEAD = 21
 -- Whether a field is what a script of this layout writes, as far as it takes to read it. What is
 -- not is handed to nobody and kept from nobody's way; `dray fsck` names it.
 local function content_fits(content)
-    return content and #content >= CONTENT_HEAD
+    if not content or #content < CONTENT_HEAD then
+        return false
+    end
+    local nname, ngroup, ntype, nunique = byte(content, 18, 21)
+    return byte(content, 7) <= 9 and CONTENT_HEAD + nname + ngroup + ntype + nunique <= #content
 end
 
 local function content_type_unique(content)
