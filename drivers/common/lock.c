@@ -16,8 +16,9 @@
 
 #define STARVING_MS 20
 #define NS_PER_SECOND 1000000000
-#define PLACE_FOR_NS NS_PER_SECOND
-#define QUEUE_NAP_NS 200000 /* between tries in the queue, as all others leave the lock alone */
+#define PLACE_FOR_NS (NS_PER_SECOND / 4)
+#define NEXT_NAP_NS 200000 /* between tries of who is next, as all others leave the lock alone */
+#define QUEUE_NAP_NS 1000000
 
 static int32_t code_of(int sys)
 {
@@ -126,36 +127,35 @@ static void queue_leave(struct lock *lock)
     lock->place = 0;
 }
 
-/* Takes a place, or another one when ours has become old. Two who come in the same nanosecond: the
-   second one tries again after its nap. */
-static void queue_join(struct lock *lock)
+/* Takes a place, or another one when ours has become old: then it returns 1. Two who come in the
+   same nanosecond: the second one tries again after its nap. */
+static int queue_join(struct lock *lock)
 {
     int64_t now = wall_ns();
+    int had = lock->place != 0;
 
-    if (lock->place && now >= lock->place && now - lock->place < PLACE_FOR_NS)
-        return;
+    if (had && now >= lock->place && now - lock->place < PLACE_FOR_NS)
+        return 0;
     queue_leave(lock);
     if (now >= QUEUE_AT && lock_place(lock, now, F_WRLCK))
         lock->place = now;
+    return had;
 }
 
-static int try_once(const struct lock *lock)
-{
-    if (others_are_next(lock)) {
-        errno = EWOULDBLOCK;
-        return -1;
-    }
-    return os->flock(lock->fd, LOCK_EX | LOCK_NB);
-}
-
-/* By polling, as nothing in the kernel waits for a file lock with a deadline. */
+/* By polling, as nothing in the kernel waits for a file lock with a deadline. Who has been through
+   the queue in vain waits behind nobody any more: where turns are long or many, the last ones would
+   be the last for ever. */
 static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
 {
     long nap_ns = 0;
     int64_t starves_ms = 0;
+    int for_long = 0;
 
-    while (try_once(lock) != 0) {
-        *sys = errno;
+    for (;;) {
+        int behind = !for_long && others_are_next(lock);
+        if (!behind && os->flock(lock->fd, LOCK_EX | LOCK_NB) == 0)
+            return DRAY_OK;
+        *sys = behind ? EWOULDBLOCK : errno;
         if (*sys != EWOULDBLOCK && *sys != EINTR)
             return DRAY_IO;
         int64_t now = gate_clock_ms();
@@ -164,12 +164,12 @@ static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
         if (!starves_ms)
             starves_ms = now + STARVING_MS;
         if (now >= starves_ms)
-            queue_join(lock);
-        if (lock->place && nap_ns > QUEUE_NAP_NS)
-            nap_ns = QUEUE_NAP_NS;
+            for_long |= queue_join(lock);
+        long most_ns = behind ? QUEUE_NAP_NS : NEXT_NAP_NS;
+        if (lock->place && nap_ns > most_ns)
+            nap_ns = most_ns;
         gate_nap(&nap_ns);
     }
-    return DRAY_OK;
 }
 
 int32_t lock_take(struct lock *lock, int64_t deadline_ms, int *sys)
