@@ -357,6 +357,9 @@ static int32_t consult(struct store *store, struct dray_call *call)
     while (code == DRAY_OK && !sentinel->told) {
         lines_wait(&sentinel->ear, &sentinel->asking, deadline);
         code = step(store, call);
+        /* The answer to a question of before the switch was no answer. */
+        if (code == DRAY_OK && !sentinel->told && !sentinel->until_ms && sentinel->asking.context)
+            code = ask(store, call);
         if (code == DRAY_OK && !sentinel->told && store_clock_ms() >= deadline)
             code = store->host->fail(
                 call, DRAY_UNREACHABLE, 0, "%s: no answer in time", sentinel->where);

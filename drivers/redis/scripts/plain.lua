@@ -152,6 +152,15 @@ local function look_around(priority)
     return around
 end
 
+-- Whether it is a content that can be read, of a job that was never handed out.
+local function is_new(content)
+    if not content or #content < 21 then
+        return false
+    end
+    local nname, ngroup, ntype, nunique = byte(content, 18, 21)
+    return nunique == 0 and byte(content, 7) <= 9 and 21 + nname + ngroup + ntype <= #content
+end
+
 -- Adds the jobs of a list's next slice to what is handed out; false if one of them is not a job
 -- that was never handed out.
 local function add_slice(held, list, to)
@@ -160,7 +169,7 @@ local function add_slice(held, list, to)
     local states = has_states and call('HMGET', state, unpack(ids)) or {}
     for i = 1, #ids do
         local id, content = ids[i], contents[i]
-        if states[i] or not content or held.seen[id] or #content < 21 or byte(content, 21) > 0 then
+        if states[i] or held.seen[id] or not is_new(content) then
             return false
         end
         held.seen[id] = true

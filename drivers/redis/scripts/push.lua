@@ -28,9 +28,26 @@ local function pushing(change)
     local function with_care()
         local RESEND = 1
 
+        -- The lists are short, as they have just been folded into the sets; but jobs may have
+        -- ended since.
+        local function ended_lately(q)
+            if not q.ended_lately then
+                local texts = {BLANK}
+                for _, name in ipairs({'ending_old', 'ending'}) do
+                    for _, text in ipairs(call('LRANGE', q.base .. name, '0', '-1')) do
+                        texts[#texts + 1] = text
+                    end
+                end
+                texts[#texts + 1] = BLANK
+                q.ended_lately = table.concat(texts, BLANK)
+            end
+            return q.ended_lately
+        end
+
         local function remembered(q, id)
             return q.state_read[id] == GONE or call('SISMEMBER', q.base .. 'ended', id) == 1 or
-                call('SISMEMBER', q.base .. 'ended_old', id) == 1
+                call('SISMEMBER', q.base .. 'ended_old', id) == 1 or
+                string.find(ended_lately(q), BLANK .. id .. BLANK, 1, true) ~= nil
         end
 
         local function holder_of(q, key)

@@ -111,12 +111,15 @@ local function reserve_apart()
     if plan[5] == 0 then
         return -1, {}, ''
     end
+    local before = wrote
     wrote = false
     local fine, a, b = pcall(reserving(), plan[5])
+    local dirty = wrote
+    wrote = before or wrote
     if fine then
         return a, b, ''
     end
-    return -1, {}, (wrote and 'DIRTY ' or 'CLEAN ') ..
+    return -1, {}, (dirty and 'DIRTY ' or 'CLEAN ') ..
         (type(a) == 'table' and a.err or tostring(a))
 end
 
