@@ -207,8 +207,12 @@ static void hand_in_chunk(struct executor *e)
 /* There is more to run: do the outcomes wait no longer, or does the keeper see to them? */
 static int gathered_enough(struct worker *w)
 {
-    if (mean_us(w) < SLOW_US)
-        return w->dray->inbox.outcomes.n >= GATHER;
+    if (mean_us(w) < SLOW_US) {
+        if (w->dray->inbox.outcomes.n >= GATHER)
+            return 1;
+        keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS); /* the next one may be slow */
+        return 0;
+    }
     w->keeper_writes = 1;
     if (!w->dray->leading)
         keeper_nudge(w);

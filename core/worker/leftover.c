@@ -25,7 +25,7 @@ static void give_back_chunk(struct worker *w, struct chunk *c)
     uint32_t at;
     while ((at = atomic_fetch_add(&c->next, 1)) < c->n) {
         w->started_jobs--;
-        w->stalled = 1;
+        w->stalled = w->keeper_writes = 1;
         outcome_unstarted(w, c->job[at], FATE_RELEASED);
     }
 }
@@ -47,7 +47,8 @@ static void watch_chunk(struct worker *w, struct executor *e, int64_t real)
         c->still_since_ms = real;
         return;
     }
-    if (executor_hand_in(e))
+    executor_hand_in(e);
+    if (w->dray->inbox.outcomes.n)
         w->keeper_writes = 1;
     if (!waiting_in(c))
         return;
@@ -68,7 +69,7 @@ static void watch_ring(struct worker *w, int64_t real)
     if (!w->dray->info.shared || real - w->ring_still_since_ms < PATIENCE_MS)
         return;
     struct dray_attempt *a;
-    w->stalled = 1;
+    w->stalled = w->keeper_writes = 1;
     while ((a = list_take(&w->ring)))
         outcome_unstarted(w, a, FATE_RELEASED);
 }
@@ -78,7 +79,8 @@ int64_t leftovers_check(struct worker *w, int64_t real)
     int waiting = 0;
     for (uint32_t i = 0; i < w->nexecutors; i++) {
         struct executor *e = &w->executors[i];
-        if (!waiting_in(&e->chunk) && atomic_load(&e->nfinished) == e->nhanded)
+        if (!waiting_in(&e->chunk) && atomic_load(&e->nfinished) == e->nhanded &&
+            !(e->working && w->dray->inbox.outcomes.n))
             continue;
         waiting = 1;
         watch_chunk(w, e, real);

@@ -4,8 +4,8 @@
  *
  * An executor alternates turns and handlers; in steady state no job crosses threads. The keeper
  * does what needs a clock or a descriptor: renewals, time-outs, looks that fall due, the bell of
- * the store, outcomes that must be tried again, the end. Nobody else sleeps with a time-out, so a
- * clock that is moved by hand has to wake the keeper alone.
+ * the store, outcomes that must be tried again, the end. Nobody else sleeps with a time-out of the
+ * instance's clock, so one that is moved by hand has to wake the keeper alone.
  *
  * No wake-up is lost: the last thing an executor does before it sleeps is a look at the store, with
  * the lock held from the look's answer to the sleep. Whoever pushes afterwards finds it counted in
