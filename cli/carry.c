@@ -217,8 +217,10 @@ int carry_queue(struct carry *c, const char *queue)
     struct dray_error error = DRAY_ERROR_INIT;
     uint64_t refused = c->refused;
     c->queue = queue;
-    if (dray_pause(c->from, queue, &error) != DRAY_OK ||
-        dray_sweep(c->from, queue, NULL, &error) != DRAY_OK)
+    if (dray_pause(c->from, queue, &error) != DRAY_OK)
+        return report(c->cli, &error);
+    c->paused = 1;
+    if (dray_sweep(c->from, queue, NULL, &error) != DRAY_OK)
         return report(c->cli, &error);
     int status = move_jobs(c);
     return status == EXIT_DONE ? count_left(c, c->refused - refused) : status;

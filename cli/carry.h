@@ -4,7 +4,8 @@
  *
  * A queue is paused where it is left, so that nobody takes a job that is on its way. A batch is
  * stored in the new place first and then removed from the old one: whatever ends the command in
- * between, no job is lost, and a second run finds by their ids those that are in both.
+ * between, no job is lost, and a second run finds by their ids those that are in both - but for
+ * those that workers of the new store have ended meanwhile: they run again.
  */
 #ifndef CLI_CARRY_H
 #define CLI_CARRY_H
@@ -19,6 +20,7 @@ struct carry {
     struct dray *to;
     uint64_t moved, there, refused; /* stored now; found in the new store; left in the old one */
     uint64_t running;               /* with their workers, in the old one */
+    int paused;                     /* a queue of the old store, by us */
     int conflict;                   /* reported: move again */
     int status;                     /* for functions of carry_list to end it with */
 

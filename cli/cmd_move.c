@@ -153,8 +153,13 @@ static int move_all(struct carry *carry)
     if (status == EXIT_DONE && !values->dry_run)
         status = each_queue(carry, stats, note_paused);
     dray_stats_free(stats);
-    if (status != EXIT_DONE)
+    if (status != EXIT_DONE) {
+        if (carry->paused)
+            note(carry->cli,
+                "queues of %s are paused: move again to go on, or `dray resume QUEUE -c %s`",
+                values->from, values->from);
         return status;
+    }
     int left = carry->conflict || carry->refused > 0 || carry->running > 0;
     return left && !values->dry_run ? EXIT_CONFLICT : EXIT_DONE;
 }
