@@ -9,8 +9,8 @@
 
 enum { SECTION_ROWS_MAX = 16 }; /* no table has more rows */
 
-/* job, worker, keep, limits, health, their backoff, and the keys that every driver's section has. The table
-   of a driver's section has no section name: it depends on the driver. */
+/* job, worker, keep, limits, health, their backoff, and the keys that every driver's section has.
+   The table of a driver's section has no section name: it depends on the driver. */
 extern const struct table job_table;
 extern const struct table worker_table;
 extern const struct table keep_table;

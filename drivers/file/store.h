@@ -104,5 +104,4 @@ struct store {
 /* PATH and a suffix, until the next call. */
 const char *store_beside(struct store *store, const char *suffix);
 
-
 #endif

@@ -147,7 +147,8 @@ static void mistakes_are_named(void **state)
     refused("--number 10", "--number: '10' is not a whole number from 1 to 9");
     refused("--number 3x", "--number: '3x' is not a whole number from 1 to 9");
     refused("--number -3", "--number: '-3' is not a whole number from 1 to 9");
-    refused("--wait soon", "--wait: 'soon' is not a duration; write 500ms, 90s, 5m, 1h or 7d (ten years at most)");
+    refused("--wait soon",
+        "--wait: 'soon' is not a duration; write 500ms, 90s, 5m, 1h or 7d (ten years at most)");
     refused("--colour grene", "--colour: not 'grene'; did you mean green?");
     refused("--colour blue", "--colour: not 'blue' but one of red, green");
 }
