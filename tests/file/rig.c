@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
+#include "host_fail.h"
+
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +74,6 @@ static void say(const struct dray_host *host, uint32_t level, const char *fmt, .
 {
     (void)fmt;
     rig_of(host)->warnings += level >= DRAY_LOG_WARN;
-}
-
-static int32_t fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-    DRAY_PRINTF(4, 5);
-static int32_t fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-{
-    va_list args;
-    call->error->code = code;
-    call->error->sys = sys;
-    va_start(args, fmt);
-    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
-    va_end(args);
-    return code;
 }
 
 static int64_t number(const struct dray_host *host, const char *name)
@@ -191,7 +179,7 @@ int32_t rig_open(struct rig *rig)
         .resize = resize,
         .random = randomness,
         .log = say,
-        .fail = fail,
+        .fail = host_fail,
         .number = number,
         .text = text};
     rig->self = calloc(1, driver->instance_size);

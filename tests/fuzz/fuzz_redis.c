@@ -8,6 +8,7 @@
  * what the server says, or two records. There is no socket: this file stands in for
  * drivers/redis/wait.c.
  */
+#include "host_fail.h"
 #include "redis/people.h"
 #include "redis/record.h"
 #include "redis/server.h"
@@ -117,18 +118,6 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     va_start(args, fmt);
     vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
-}
-
-DRAY_PRINTF(4, 5)
-static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-{
-    va_list args;
-    call->error->code = code;
-    call->error->sys = sys;
-    va_start(args, fmt);
-    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
-    va_end(args);
-    return code;
 }
 
 static int64_t host_number(const struct dray_host *host, const char *option)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redis/rig.h"
 
+#include "host_fail.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,18 +59,6 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     (void)host;
     (void)level;
     (void)fmt;
-}
-
-DRAY_PRINTF(4, 5)
-static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-{
-    va_list args;
-    call->error->code = code;
-    call->error->sys = sys;
-    va_start(args, fmt);
-    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
-    va_end(args);
-    return code;
 }
 
 static int64_t host_number(const struct dray_host *host, const char *option)

@@ -4,6 +4,7 @@
  * one. Each is tested without the other, on sentinels that are faulty as told. There is no server;
  * the driver's sentinel.c alone is at work.
  */
+#include "host_fail.h"
 #include "redis/herald.h"
 #include "redis/store.h"
 
@@ -36,18 +37,6 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     (void)host;
     (void)fmt;
     warnings += level == DRAY_LOG_WARN;
-}
-
-DRAY_PRINTF(4, 5)
-static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-{
-    va_list args;
-    call->error->code = code;
-    call->error->sys = sys;
-    va_start(args, fmt);
-    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
-    va_end(args);
-    return code;
 }
 
 static const char *host_text(const struct dray_host *host, const char *option, uint32_t index)

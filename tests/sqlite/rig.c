@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite/rig.h"
 
+#include "host_fail.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -55,18 +57,6 @@ static void host_log(const struct dray_host *host, uint32_t level, const char *f
     memcpy(&rig, &host, sizeof(rig)); /* the host is ours, const only for the driver */
     memcpy(rig->log, line, sizeof(line));
     rig->log_lines++;
-}
-
-DRAY_PRINTF(4, 5)
-static int32_t host_fail(struct dray_call *call, int32_t code, int32_t sys, const char *fmt, ...)
-{
-    va_list args;
-    call->error->code = code;
-    call->error->sys = sys;
-    va_start(args, fmt);
-    vsnprintf(call->error->text, sizeof(call->error->text), fmt, args);
-    va_end(args);
-    return code;
 }
 
 static int64_t host_number(const struct dray_host *host, const char *option)
