@@ -114,6 +114,8 @@ static void test_an_executor_pauses_between_jobs(void **state)
     rig_push("t", "b");
     start(&(struct dray_worker_options){.concurrency = 1, .delay_ms = 5000});
     WAIT_FOR(rig_runs() == 1);
+    for (int i = 0; i < 50; i++)
+        rig_nap(); /* the pause begins when the handler has returned, which nothing tells */
     rig_advance(4999);
     for (int i = 0; i < 20; i++)
         rig_nap();
