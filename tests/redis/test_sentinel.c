@@ -4,6 +4,7 @@
  * under load. L3, and what the sentinels' rules for clients ask for.
  */
 #include "redis/load.h"
+#include "redis/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,16 +202,7 @@ static void test_finding(void **state)
 /* The line of the page on deployment that makes this user, as a command. */
 static void read_rule(char *out, int size)
 {
-    char path[400];
-    const char *start = "ACL SETUSER dray-sentinel ";
-    const char *source = getenv("DRAY_SOURCE");
-    snprintf(path, sizeof(path), "%s/docs/deployment.md", source ? source : ".");
-    FILE *page = fopen(path, "r");
-    assert_non_null(page);
-    do {
-        assert_non_null(fgets(out, size, page));
-    } while (strncmp(out, start, strlen(start)) != 0);
-    fclose(page);
+    page_line("ACL SETUSER dray-sentinel ", out, size);
     size_t len = 0;
     for (const char *p = out; *p && *p != '\n'; p++) {
         if (*p != '\'')

@@ -3,6 +3,7 @@
  * The driver on real servers that are killed, forget scripts, drop connections and run out of
  * memory. D2, F4, U1, U3, L3.
  */
+#include "redis/page.h"
 #include "redis/redis_server.h"
 #include "redis/rig.h"
 
@@ -306,21 +307,6 @@ static void test_unfit(void **state)
     server_remove(&server);
 }
 
-/* The line of docs/deployment.md that says what a user needs. */
-static void read_needs(char *line, size_t size)
-{
-    char path[400];
-    const char *start = "ACL SETUSER dray on";
-    const char *source = getenv("DRAY_SOURCE");
-    snprintf(path, sizeof(path), "%s/docs/deployment.md", source ? source : ".");
-    FILE *page = fopen(path, "r");
-    assert_non_null(page);
-    do {
-        assert_non_null(fgets(line, (int)size, page));
-    } while (strncmp(line, start, strlen(start)) != 0);
-    fclose(page);
-}
-
 /* Its next command, with the plus, into `right`; 0: no more. */
 static int next_right(const char **line, char *right, size_t size)
 {
@@ -372,7 +358,7 @@ static void test_rights(void **state)
     redisContext *own = server_talk(&server);
     assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
     rig_close(&rig);
-    read_needs(line, sizeof(line));
+    page_line("ACL SETUSER dray on", line, (int)sizeof(line));
     for (const char *at = line; next_right(&at, right, sizeof(right));) {
         if (!is_of_scripts(right))
             continue;
