@@ -28,14 +28,14 @@ static int64_t clock_ms(clockid_t clock)
 
 static int64_t host_wall(const struct dray_host *host)
 {
-    (void)host;
-    return clock_ms(CLOCK_REALTIME);
+    const struct rig *rig = (const struct rig *)(const void *)host;
+    return rig->clock ? rig->clock() : clock_ms(CLOCK_REALTIME);
 }
 
 static int64_t host_mono(const struct dray_host *host)
 {
-    (void)host;
-    return clock_ms(CLOCK_BOOTTIME);
+    const struct rig *rig = (const struct rig *)(const void *)host;
+    return rig->clock ? rig->clock() : clock_ms(CLOCK_BOOTTIME);
 }
 
 static void *host_resize(const struct dray_host *host, void *block, size_t size)
@@ -65,7 +65,9 @@ static int64_t host_number(const struct dray_host *host, const char *option)
 {
     const struct rig *rig = (const struct rig *)(const void *)host;
     if (strcmp(option, "dedupe_keep") == 0)
-        return 120000;
+        return RIG_DEDUPE_MS;
+    if (strcmp(option, "clock") == 0)
+        return rig->clock != NULL;
     return strcmp(option, "connection.port") == 0 ? rig->port : 0;
 }
 
@@ -129,7 +131,7 @@ struct dray_call *rig_call(struct rig *rig)
     return &rig->call;
 }
 
-int32_t rig_open(struct rig *rig, const char *path, int port)
+static int32_t open_rig(struct rig *rig, const char *path, int port, int64_t (*clock)(void))
 {
     memset(rig, 0, sizeof(*rig));
     rig->host = (struct dray_host){.size = sizeof(rig->host),
@@ -145,10 +147,21 @@ int32_t rig_open(struct rig *rig, const char *path, int port)
         .text = host_text};
     rig->path = path;
     rig->port = port;
+    rig->clock = clock;
     rig->driver = load();
     rig->self = calloc(1, rig->driver->instance_size);
     assert_non_null(rig->self);
     return rig->driver->open(rig->self, rig_call(rig), &rig->host);
+}
+
+int32_t rig_open(struct rig *rig, const char *path, int port)
+{
+    return open_rig(rig, path, port, NULL);
+}
+
+int32_t rig_open_timed(struct rig *rig, const char *path, int64_t (*clock)(void))
+{
+    return open_rig(rig, path, 0, clock);
 }
 
 void rig_close(struct rig *rig)

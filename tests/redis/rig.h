@@ -6,6 +6,7 @@
 #include "dray/driver.h"
 
 #define RIG_SHOWN 64
+#define RIG_DEDUPE_MS 120000 /* the option dedupe_keep */
 
 struct rig {
     struct dray_host host; /* first: the host's functions find the rig by it */
@@ -15,8 +16,9 @@ struct rig {
     void *self;
     const char *path; /* of a socket, or NULL: 127.0.0.1 at `port` */
     int port;
-    uint32_t budget_ms; /* of each call; 0: a second */
-    void *user;         /* for a test's own sinks */
+    int64_t (*clock)(void); /* milliseconds; NULL: the server's time counts */
+    uint32_t budget_ms;     /* of each call; 0: a second */
+    void *user;             /* for a test's own sinks */
     uint64_t nonce;
     char holder[1][DRAY_NAME_MAX + 1]; /* of the unique key, by rig_push */
     uint32_t nshown;
@@ -29,6 +31,8 @@ struct rig {
 
 /* Both end the test if the driver cannot be loaded; the answer is open's. */
 int32_t rig_open(struct rig *rig, const char *path, int port);
+/* On a clock that the test moves; it is asked once a call of a script, before that is sent. */
+int32_t rig_open_timed(struct rig *rig, const char *path, int64_t (*clock)(void));
 void rig_close(struct rig *rig);
 
 int32_t rig_push(struct rig *rig, const char *id, uint32_t flags);
