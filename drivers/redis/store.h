@@ -9,6 +9,7 @@
 #include "redis/link.h"
 #include "redis/listing.h"
 #include "redis/sentinel.h"
+#include "redis/told.h"
 
 #define STORE_PREFIX_MAX 100u
 
@@ -35,6 +36,7 @@ struct store {
     uint32_t nqueues;      /* its queues: the keys' numbers */
     struct dray_str queues[STORE_QUEUES_MAX];
     struct listings lists; /* listings that have begun */
+    struct told told;      /* records that make no sense */
 };
 
 /* The driver's open and close. */

@@ -6,6 +6,7 @@
 #include "redis/record.h"
 #include "redis/script.h"
 #include "redis/store.h"
+#include "redis/told.h"
 
 #include <string.h>
 
@@ -138,10 +139,7 @@ static void hand_out(struct store *store, struct dray_call *call, const struct b
     for (size_t at = 0; at < block->ids->elements; at++) {
         struct dray_job job;
         if (!read_row(block, at, &job)) {
-            store->host->log(store->host, DRAY_LOG_ERROR,
-                "%s: job %.*s is not a record of this layout and is not handed out; remove it",
-                store->link.where, (int)(job.id.len < DRAY_NAME_MAX ? job.id.len : DRAY_NAME_MAX),
-                job.id.len ? job.id.data : "");
+            told_record(store, block->queue, job.id);
             continue;
         }
         job.lease_left_ms = want->lease_ms;
@@ -263,6 +261,24 @@ static int32_t read_plain(
     return DRAY_OK;
 }
 
+/* The records that the script has passed over, if any: how many more, then queues and ids. */
+static int read_strange(struct store *store, const redisReply *list)
+{
+    struct dray_str id;
+    int64_t more = 0, queue;
+    if (!answer_number(list, 0, &more) || more < 0)
+        return 0;
+    for (size_t at = 1; at < list->elements; at += 2) {
+        if (!answer_number(list, at, &queue) || queue < 0 || queue >= store->nqueues ||
+            !answer_str(list, at + 1, &id))
+            return 0;
+        told_record(store, store->queues[queue], id);
+    }
+    if (more)
+        told_more(store, (uint64_t)more);
+    return 1;
+}
+
 static int32_t read_turn(
     struct store *store, struct dray_call *call, const redisReply *reply, struct dray_turn *turn)
 {
@@ -270,6 +286,7 @@ static int32_t read_turn(
         read_leases(reply, 1, turn->settle_answers, turn->nsettle) &&
         read_groups(store, call, answer_array(reply, 2), turn) &&
         read_leases(reply, 3, turn->extend_answers, turn->nextend) &&
+        (reply->elements < 8 || read_strange(store, answer_array(reply, 7))) &&
         read_reserve(store, call, reply, turn))
         return DRAY_OK;
     return answer_strange(store, call, 0);
@@ -393,14 +410,6 @@ int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn)
     if (code == DRAY_OK && turn->reserve && bell_rang(store))
         call->next_ms = 0;
     return code;
-}
-
-int32_t turn_push(void *self, struct dray_call *call, struct dray_push *group)
-{
-    struct dray_push *const groups[] = {group};
-    struct dray_turn turn = {.size = sizeof(turn), .npush = 1, .push = groups};
-    int32_t code = turn_turn(self, call, &turn);
-    return code == DRAY_OK ? group->code : code;
 }
 
 int32_t turn_reserve(void *self, struct dray_call *call, const struct dray_reserve *want)

@@ -9,7 +9,6 @@
 #define TURN_MAX_BATCH 1000u
 
 int32_t turn_turn(void *self, struct dray_call *call, struct dray_turn *turn);
-int32_t turn_push(void *self, struct dray_call *call, struct dray_push *group);
 int32_t turn_reserve(void *self, struct dray_call *call, const struct dray_reserve *want);
 int32_t turn_settle(void *self, struct dray_call *call, const struct dray_lease *const *leases,
     int32_t *answers, uint32_t n);

@@ -56,9 +56,13 @@ static int32_t host_random(const struct dray_host *host, void *out, size_t len)
 DRAY_PRINTF(3, 4)
 static void host_log(const struct dray_host *host, uint32_t level, const char *fmt, ...)
 {
-    (void)host;
+    struct rig *rig = (struct rig *)(uintptr_t)(const void *)host;
+    va_list args;
     (void)level;
-    (void)fmt;
+    va_start(args, fmt);
+    vsnprintf(rig->logged, sizeof(rig->logged), fmt, args);
+    va_end(args);
+    rig->nlogged++;
 }
 
 static int64_t host_number(const struct dray_host *host, const char *option)

@@ -21,6 +21,8 @@ struct rig {
     void *user;             /* for a test's own sinks */
     uint64_t nonce;
     char holder[1][DRAY_NAME_MAX + 1]; /* of the unique key, by rig_push */
+    unsigned nlogged;                  /* lines of the log */
+    char logged[1024];                 /* the last one */
     uint32_t nshown;
     struct {
         char id[DRAY_NAME_MAX + 1];

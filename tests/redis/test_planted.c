@@ -288,6 +288,82 @@ static void test_ghosts(void **state)
     end();
 }
 
+/* ---- what the log hears ---- */
+
+static void take_all(void)
+{
+    struct rig *rig = &scene.rig;
+    do {
+        if (rig_reserve(rig, 32, 0, 0) != DRAY_OK)
+            fail_msg("%s: %s", what, rig->error.text);
+    } while (rig->nshown);
+}
+
+static void expect_told(unsigned lines, const char *piece)
+{
+    if (scene.rig.nlogged != lines || !strstr(scene.rig.logged, piece))
+        fail_msg("%s: %u lines, the last: %s", what, scene.rig.nlogged, scene.rig.logged);
+}
+
+/* A record that nobody can have is named once, however often it comes. */
+static void test_told(void **state)
+{
+    static const struct {
+        const char *record, *key, *where; /* the field `ghost` of which key, and where it waits */
+    } cases[] = {
+        {"content", "{dray:q}:jobs", "LPUSH {dray:q}:ready5 ghost"},
+        {"state", "{dray:q}:state", "LPUSH {dray:q}:ready5 ghost"},
+        {"state", "{dray:q}:state", "ZADD {dray:q}:delayed 1 ghost"},
+        {"state", "{dray:q}:state", "ZADD {dray:q}:leases 1 ghost"},
+    };
+    struct rig *rig = &scene.rig;
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(what, sizeof(what), "%s, %s", cases[i].record, cases[i].where);
+        rig_close(rig);
+        assert_int_equal(rig_open(rig, scene.server.socket, 0), DRAY_OK);
+        scene_reset(&scene, &scene_acts[3]);
+        unsigned before_that = rig->nlogged;
+        assert_int_equal(rig_push(rig, "ghost", 0), DRAY_OK);
+        say("LREM {dray:q}:ready5 0 ghost");
+        say("HSET %s ghost theirs", cases[i].key);
+        for (int k = 0; k < 3; k++) {
+            redisReply *reply = redisCommand(scene.own, cases[i].where);
+            assert_true(reply && reply->type == REDIS_REPLY_INTEGER);
+            freeReplyObject(reply);
+            take_all();
+        }
+        expect_told(before_that + 1, "queue q, job ghost: not a record of this layout");
+    }
+    end();
+}
+
+/* Very many neither flood the log nor hold the server up, and what is behind them comes. */
+static void test_told_of_many(void **state)
+{
+    static const char many[] = "for i = 1, 5000 do redis.call('HSET', '{dray:q}:jobs', 'ghost' .. "
+                               "i, 'theirs') redis.call('LPUSH', '{dray:q}:ready5', 'ghost' .. i) "
+                               "end";
+    struct rig *rig = &scene.rig;
+    (void)state;
+    start();
+    snprintf(what, sizeof(what), "many ghosts");
+    scene_reset(&scene, &scene_acts[3]);
+    unsigned before_that = rig->nlogged;
+    say("EVAL %s 0", many);
+    assert_int_equal(rig_reserve(rig, 32, 0, 0), DRAY_OK);
+    assert_int_equal(rig->nshown, 0);
+    assert_int_equal(rig->call.next_ms, 0); /* it is not at the end of them */
+    assert_int_equal(rig->nlogged, before_that + 101);
+    if (!strstr(rig->logged, "more jobs that are not records"))
+        fail_msg("%s", rig->logged);
+    assert_int_equal(rig_reserve(rig, 32, 0, 0), DRAY_OK);
+    assert_int_equal(rig_reserve(rig, 32, 0, 0), DRAY_OK);
+    assert_int_equal(rig->nshown, 6);
+    end();
+}
+
 /* ---- places ---- */
 
 /* A job that is not where its record says, or that is nowhere. */
@@ -331,6 +407,8 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_ghosts),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_told_of_many),
         cmocka_unit_test(test_places),
     };
     if (!server_is_there()) {

@@ -85,16 +85,17 @@ end
 -- The content of a job, fixed at its push (field of `jobs`):
 --   created 6, priority 1, timeout 6, max_attempts 4, lengths of name, group, type, unique 1 each,
 --   then those four and the payload.
-local CONTENT_HEAD = 21
+local CONTENT_HEAD, NAME_MAX = 21, 64
 
 -- Whether a field is what a script of this layout writes, as far as it takes to read it. What is
--- not is handed to nobody and kept from nobody's way; `dray fsck` names it.
+-- not is handed to nobody and kept from nobody's way; the asker tells of it, `dray fsck` names it.
 local function content_fits(content)
     if not content or #content < CONTENT_HEAD then
         return false
     end
     local nname, ngroup, ntype, nunique = byte(content, 18, 21)
-    return byte(content, 7) <= 9 and CONTENT_HEAD + nname + ngroup + ntype + nunique <= #content
+    return byte(content, 7) <= 9 and ngroup <= NAME_MAX and ntype <= NAME_MAX and
+        CONTENT_HEAD + nname + ngroup + ntype + nunique <= #content
 end
 
 local function content_type_unique(content)
@@ -149,6 +150,25 @@ local function state_text(s)
     return s.letter .. pack(STATE_FORMAT, s.counter, s.nonce, s.flags, s.attempts, s.releases, s.at,
         #s.owner, #s.error, #s.progress) .. STATE_ROOM .. s.owner .. s.error ..
         s.progress .. s.result
+end
+
+-- Whether a state, or that there is none, is what a script of this layout writes.
+local function state_makes_sense(text)
+    return not text or (#text >= STATE_HEAD and string.find('rdaxo', sub(text, 1, 1), 1, true))
+end
+
+-- Records that make no sense and lost their place to wait, since nobody can have them. The first
+-- ones of a call by name: queue, id; and how many more there are.
+local STRANGE_MOST = 100
+local strange, more_strange = {}, 0
+
+local function pass_over(q, id)
+    local n = #strange
+    if n < STRANGE_MOST * 2 then
+        strange[n + 1], strange[n + 2] = q.index - 1, id
+    else
+        more_strange = more_strange + 1
+    end
 end
 
 -- The state of a job that has none written.

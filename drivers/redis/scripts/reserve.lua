@@ -2,6 +2,7 @@
 -- Handing out: tend, then lease. What is handed out at once is bounded, too.
 local function reserving()
     local BYTES_MAX = 16 * 1024 * 1024 -- handed out in one answer, unless one job alone is larger
+    local PASSED_MOST = 2000 -- entries that are nobody's to have; then it is the next look's turn
 
     local SETS = {'delayed', 'retrying', 'parked', 'dead', 'done'}
 
@@ -92,6 +93,8 @@ local function reserving()
                     chosen[n], with[n] = id, content
                     texts[n] = next_state(want, priority, content, text)
                     seen[id] = true
+                elseif content and not (content_fits(content) and state_makes_sense(text)) then
+                    pass_over(q, id)
                 end
             end
             return chosen, with, texts
@@ -169,6 +172,7 @@ local function reserving()
         end
         local choose, write_dropped = choosing()
         local chosen, with, texts = choose(q, want, priority, ids, contents, states)
+        want.passed = want.passed + #ids - #chosen
         if #chosen > 0 then
             lease(q, want, chosen, with, texts)
         end
@@ -179,7 +183,7 @@ local function reserving()
     -- is empty now.
     local function take_from(q, want, priority)
         local key, there = ready_key(q, priority), false
-        while want.left > 0 and want.bytes < BYTES_MAX do
+        while want.left > 0 and want.bytes < BYTES_MAX and want.passed < PASSED_MOST do
             local most = math.min(want.left, want.slice)
             local ids = call('LRANGE', key, '0', digits(most - 1))
             if #ids == 0 then
@@ -329,7 +333,8 @@ local function reserving()
     local function reserve_all(row)
         local want = {max = row[1], left = row[1], replay = row[3] == 1, nonce = row[5],
             owner = row[6], until_ms = now + row[4], keep_done = row[7], keep_dead = row[8],
-            keep_max = row[9], blocks = {}, fresh = {}, bytes = 0, slice = 128}
+            keep_max = row[9], blocks = {}, fresh = {}, bytes = 0, passed = 0,
+            slice = 128}
         want.until_text = digits(want.until_ms)
         local best, trouble = -1, nil
         for _, index in ipairs(row[2]) do

@@ -25,6 +25,13 @@ local function tending(change)
         end
     end
 
+    -- What leaves a set that its state does not name.
+    local function drop(q, id, text)
+        if not state_makes_sense(text) then
+            pass_over(q, id)
+        end
+    end
+
     -- A batch at once. Returns how many that were.
     local function sweep_batch(q, name)
         local batch = change.batch_at(q, name)
@@ -58,6 +65,8 @@ local function tending(change)
             else
                 if state_fits(texts[i], 'a') then
                     put_back(q, id, texts[i])
+                else
+                    drop(q, id, texts[i])
                 end
                 q.unleased[#q.unleased + 1] = id
                 n = n + 1
@@ -94,6 +103,8 @@ local function tending(change)
             if state_fits(text, 'd') then
                 change.append(q.lists, ready_key(q, priority_of(byte(text, 18))), one.id)
                 q.state_set[one.id] = 'r' .. sub(text, 2)
+            else
+                drop(q, one.id, text)
             end
             change.append(gone, one.set, one.id)
         end

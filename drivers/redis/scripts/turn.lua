@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A whole turn: settle, push, extend, reserve. The plan: now, settles, groups, extends, reserve or
 -- 0, register, dedupe_keep. The answer: letters of the settles, the groups' answers, letters of the
--- extends, the next look, blocks of jobs handed out, and the reserve's error.
+-- extends, the next look, blocks of jobs handed out, and the reserve's error; and, if there are
+-- any, the records that were passed over: how many have no name here, queues and ids.
 
 -- The lists of texts that the plan names by their lengths, in the order of the plan.
 local function take_bulk()
@@ -141,5 +142,9 @@ return finish(function()
     local settled, pushed, extended = change_all(missing)
     local wait, blocks, trouble = reserve_apart()
     ring_bells()
-    return {'turn', settled, pushed, extended, wait, blocks, trouble}
+    local answer = {'turn', settled, pushed, extended, wait, blocks, trouble}
+    if #strange > 0 then
+        answer[8] = {more_strange, spread(strange)}
+    end
+    return answer
 end)
