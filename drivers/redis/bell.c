@@ -153,6 +153,12 @@ void bell_add(struct store *store, int fd, uint32_t events)
         epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
+void bell_remove(struct store *store, int fd)
+{
+    if (store->bell.watching)
+        epoll_ctl(store->bell.epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void bell_close(struct store *store)
 {
     struct bell *bell = &store->bell;

@@ -38,8 +38,9 @@ void bell_clear(struct store *store, struct dray_call *call);
 int bell_rang(struct store *store);
 
 /* Makes what the given-out descriptor stands for readable with these epoll events of this one too,
-   until that is closed. */
+   until bell_remove, which comes before that is closed. */
 void bell_add(struct store *store, int fd, uint32_t events);
+void bell_remove(struct store *store, int fd);
 
 void bell_close(struct store *store);
 

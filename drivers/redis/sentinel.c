@@ -165,10 +165,20 @@ static int32_t broken(struct store *store, struct dray_call *call)
         sentinel->where, strerror(sys));
 }
 
-static void hang_up(struct sentinel *sentinel)
+/* Closing alone would leave a descriptor that somebody has a copy of, such as a child of fork,
+   among those that wake the worker: for ever, and beyond its number's next use. */
+static void close_line(struct store *store, struct line *line)
 {
-    line_close(&sentinel->ear);
-    line_close(&sentinel->asking);
+    if (line->context)
+        bell_remove(store, line->context->fd);
+    line_close(line);
+}
+
+static void hang_up(struct store *store)
+{
+    struct sentinel *sentinel = &store->sentinel;
+    close_line(store, &sentinel->ear);
+    close_line(store, &sentinel->asking);
     sentinel->subscribed = 0;
     sentinel->stale = 0;
     sentinel->until_ms = 0;
@@ -322,9 +332,10 @@ static int32_t ask(struct store *store, struct dray_call *call)
     return question(store) == 0 ? DRAY_OK : broken(store, call);
 }
 
-static void go_to_next(struct sentinel *sentinel)
+static void go_to_next(struct store *store)
 {
-    hang_up(sentinel);
+    struct sentinel *sentinel = &store->sentinel;
+    hang_up(store);
     sentinel->at = (sentinel->at + 1) % sentinel->n;
     sentinel->failures++;
 }
@@ -388,7 +399,7 @@ int32_t sentinel_find(struct store *store, struct dray_call *call)
         int32_t code = consult(store, call);
         if (code == DRAY_OK)
             return arrive(store);
-        go_to_next(sentinel);
+        go_to_next(store);
         /* What will stay so tells more than that another one is away. */
         if (!is_lasting(worst)) {
             worst = code;
@@ -422,7 +433,7 @@ static void bear(struct store *store, const struct dray_error *error)
 {
     struct sentinel *sentinel = &store->sentinel;
     int64_t now = store_clock_ms();
-    go_to_next(sentinel);
+    go_to_next(store);
     if (sentinel->failures < sentinel->n)
         return;
     sentinel->failures = 0;
@@ -483,5 +494,5 @@ void sentinel_ring(struct store *store)
 
 void sentinel_close(struct store *store)
 {
-    hang_up(&store->sentinel);
+    hang_up(store);
 }

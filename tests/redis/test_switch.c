@@ -15,10 +15,13 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HERALDS 2
 #define OLD 1001
@@ -203,6 +206,40 @@ static void test_word_of_another(void **state)
     assert_false(moves_within(100, NULL));
 }
 
+/* ---- descriptors ---- */
+
+static int rings(int epoll, int ms)
+{
+    struct epoll_event event;
+    return epoll_wait(epoll, &event, 1, ms);
+}
+
+/* A child of fork holds copies of the connections. What is said on one that was given up wakes
+   nobody any more. */
+static void test_connections_given_up(void **state)
+{
+    struct bell *bell = &store.bell;
+    (void)state;
+    bell->epoll = epoll_create1(EPOLL_CLOEXEC);
+    bell->watching = 1;
+    assert_true(bell->epoll >= 0);
+    store.sentinel.check_ms = INT64_MAX;
+    sentinel_ring(&store);
+    int ear = dup(store.sentinel.ear.context->fd), asking = dup(store.sentinel.asking.context->fd);
+    assert_true(ear >= 0 && asking >= 0);
+    assert_int_equal(rings(bell->epoll, 0), 0);
+    herald_set(&heralds[0], &heralds[0].publish, NEW);
+    assert_int_equal(rings(bell->epoll, 10000), 1);
+    sentinel_close(&store);
+    struct pollfd heard = {.fd = ear, .events = POLLIN};
+    assert_int_equal(poll(&heard, 1, 0), 1);
+    assert_int_equal(rings(bell->epoll, 0), 0);
+    close(ear);
+    close(asking);
+    close(bell->epoll);
+    bell->watching = 0;
+}
+
 /* ---- what it costs ---- */
 
 /* Two connections, however often is asked. */
@@ -254,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_busy_sentinels_come_back, begin, end),
         cmocka_unit_test_setup_teardown(test_old_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_word_of_another, begin, end),
+        cmocka_unit_test_setup_teardown(test_connections_given_up, begin, end),
         cmocka_unit_test_setup_teardown(test_connections_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(test_sentinel_that_hangs, begin, end),
         cmocka_unit_test_setup_teardown(test_sentinels_that_hang, begin, end),
