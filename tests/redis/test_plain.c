@@ -248,6 +248,105 @@ static void test_replayed(void **state)
     ways_end();
 }
 
+/* A turn of one push and a look for up to 8 jobs, as of a dispatcher beside an idle executor.
+   Returns the push's answer. */
+static int32_t push_and_look(uint32_t njobs, uint32_t *shown)
+{
+    struct dray_str queue = str("q");
+    struct dray_reserve want = {.size = sizeof(want),
+        .max = 8,
+        .queues = &queue,
+        .nqueues = 1,
+        .lease_ms = 60000,
+        .nonce = ++ways.rig.nonce,
+        .owner = str("host:1"),
+        .keep_done_ms = UINT64_MAX,
+        .keep_dead_ms = UINT64_MAX,
+        .keep_max = UINT64_MAX};
+    struct dray_push *groups[] = {ways_fill(&batch, "q", "new", njobs)};
+    struct dray_turn turn = {.size = sizeof(turn), .npush = 1, .push = groups, .reserve = &want};
+    ways.rig.nshown = 0;
+    int32_t code = ways.rig.driver->turn(ways.rig.self, rig_call(&ways.rig), &turn);
+    *shown = ways.rig.nshown;
+    return code != DRAY_OK ? code : batch.push.code != DRAY_OK ? batch.push.code : batch.answers[0];
+}
+
+/* Straight to the worker that waits: as good as any other way to it, and the shortest. */
+static void test_handed_over(void **state)
+{
+    uint32_t shown;
+    (void)state;
+    ways_start();
+    ways_say("CONFIG RESETSTAT");
+    assert_int_equal(push_and_look(1, &shown), DRAY_OK);
+    ways_expect("one job", "p");
+    assert_int_equal(shown, 1);
+    assert_int_equal(ways.rig.call.next_ms, 60001);
+    assert_int_equal(ways.rig.shown[0].attempts, 1);
+    redisReply *stats = ways_ask("INFO commandstats");
+    assert_non_null(strstr(stats->str, "cmdstat_hsetnx:calls=2,"));
+    assert_null(strstr(stats->str, "push:calls"));
+    freeReplyObject(stats);
+    expect_counts(1, 1, 0, 1);
+    assert_int_equal(push_and_look(1, &shown), DRAY_EXISTS);
+    ways_expect("the same again", "pt");
+    assert_int_equal(shown, 0);
+    assert_int_equal(settle(0, DRAY_VERDICT_DONE, 0, 1), DRAY_STALE);
+    forget();
+    snprintf(ways.rig.shown[0].id, sizeof(ways.rig.shown[0].id), "new0");
+    assert_int_equal(settle(0, DRAY_VERDICT_DONE, 0, 0), DRAY_OK);
+    expect_counts(0, 0, 0, 0);
+    assert_int_equal(ways_number("HGET {dray:q}:totals pushed:t"), 2);
+    assert_int_equal(ways_number("HGET {dray:q}:totals completed:t"), 2);
+    ways_end();
+}
+
+/* Where there is more to do nothing is handed over, and nothing remains of the attempt. */
+static void test_not_handed_over(void **state)
+{
+    static const struct {
+        const char *name, *command, *undo, *way;
+        int32_t code;
+        uint32_t shown;
+        long long leases;
+        int64_t live;
+    } cases[] = {{"paused", "HSET {dray:q}:meta paused 1", "HDEL {dray:q}:meta paused", "pt",
+                     DRAY_OK, 0, 0, 1},
+        {"jobs before it", "PING", "PING", "p", DRAY_OK, 2, 1, 2},
+        {"a delayed job", "ZADD {dray:q}:delayed 1e15 ghost", "DEL {dray:q}:delayed", "p", DRAY_OK,
+            1, 1, 1},
+        {"an expired lease", "ZADD {dray:q}:leases 1 ghost", "ZREM {dray:q}:leases ghost", "pt",
+            DRAY_OK, 1, 1, 1},
+        {"a long silence", "HSET {dray:q}:meta consumed 1", "PING", "pt", DRAY_OK, 1, 1, 1},
+        {"jobs of another type", "SET {dray:q}:jobs x", "DEL {dray:q}:jobs", "pt", DRAY_IO, 0, 0,
+            0},
+        {"leases of another type", "SET {dray:q}:leases x", "DEL {dray:q}:leases", "pt", DRAY_OK, 0,
+            0, 1},
+        {"batches of another type", "SET {dray:q}:batches x", "DEL {dray:q}:batches", "pt", DRAY_OK,
+            0, 0, 1},
+        {"totals of another type", "SET {dray:q}:totals x", "DEL {dray:q}:totals", "pt", DRAY_IO, 0,
+            0, 0},
+        {"a total that is no number", "HSET {dray:q}:totals pushed:t x",
+            "HDEL {dray:q}:totals pushed:t", "p", DRAY_OK, 1, 1, 1}};
+    (void)state;
+    ways_start();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t shown;
+        ways_say("DEL {dray:q}:jobs {dray:q}:ready5 {dray:q}:leases {dray:q}:batches");
+        if (cases[i].shown == 2)
+            push("before", 1);
+        freeReplyObject(redisCommand(ways.own, cases[i].command));
+        forget();
+        int32_t code = push_and_look(1, &shown);
+        if (code != cases[i].code || shown != cases[i].shown)
+            fail_msg("%s: code %d, %u jobs", cases[i].name, code, shown);
+        ways_expect(cases[i].name, cases[i].way);
+        freeReplyObject(redisCommand(ways.own, cases[i].undo));
+        expect_counts(cases[i].leases, cases[i].leases, 0, cases[i].live);
+    }
+    ways_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +356,8 @@ int main(void)
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_replayed),
+        cmocka_unit_test(test_handed_over),
+        cmocka_unit_test(test_not_handed_over),
     };
     if (!server_is_there()) {
         fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");

@@ -17,7 +17,7 @@ local dones, new, want, keep = plan[2], plan[3], plan[4], plan[5]
 local meta, base = KEYS[1], sub(KEYS[1], 1, -5)
 local jobs, state, totals = base .. 'jobs', base .. 'state', base .. 'totals'
 local leases, batches, ending = base .. 'leases', base .. 'batches', base .. 'ending'
-local STATE_HEAD, BYTES_MAX, SLICE = 65, 16 * 1024 * 1024, 128
+local STATE_HEAD, BYTES_MAX, SLICE, CONSUMED_MS = 65, 16 * 1024 * 1024, 128, 10000
 local BLANK = ' '
 local wrote, has_states, now = false, false, plan[1]
 
@@ -25,6 +25,78 @@ local wrote, has_states, now = false, false, plan[1]
 local function digits(n)
     return string.format('%.0f', n)
 end
+
+-- The earliest score of a sorted set, or nil.
+local function first_score(key)
+    return tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
+end
+
+local function server_ms()
+    local t = call('TIME')
+    return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- What the jobs of one lease have in common: the state of any of them.
+local function batch_head(priority, ends)
+    return 'a' .. struct.pack('>I8c8BI4I4I8BI2I2', 1, want[3], priority * 16, 1, 0, ends, #want[4],
+        0, 0) .. string.rep('\0', 26) .. want[4]
+end
+
+-- How many keys there are of jobs that wait, ended or are different from new ones.
+local function count_others()
+    local ready = base .. 'ready'
+    return call('EXISTS', state, base .. 'delayed', base .. 'retrying', base .. 'parked',
+        base .. 'dead', base .. 'done', ready .. 0, ready .. 1, ready .. 2, ready .. 3, ready .. 4,
+        ready .. 5, ready .. 6, ready .. 7, ready .. 8, ready .. 9)
+end
+
+-- ---------------------------------------------------------------------------------------------
+-- One new job for a worker that waits
+-- ---------------------------------------------------------------------------------------------
+
+-- How long a job takes from dispatch to handler is the time of this call, and each command counts.
+-- The job is handed out without having been in a list. Nil, and nothing has changed, where there is
+-- more to do.
+local function hand_over()
+    local row, try = call('HMGET', meta, 'layout', 'paused', 'stale', 'consumed'), redis.pcall
+    local consumed, at = tonumber(row[4]) or 0, now ~= 0 and now or server_ms()
+    if row[1] ~= '2' or row[2] == '1' or (tonumber(row[3]) or 0) ~= 0 or at < consumed or
+        at - consumed >= CONSUMED_MS or count_others() ~= 0 then
+        return nil
+    end
+    local first, id, name, ends = first_score(leases), ARGV[2], '*' .. want[3], at + want[2]
+    if first and first < at then
+        return nil
+    end
+    local head, pushed = batch_head(new[1], ends), 'pushed:' .. new[3][1]
+    -- What fails for a key of another type, for want of memory or rights fails here as a whole.
+    if try('HSETNX', batches, name, head .. BLANK .. id .. BLANK) ~= 1 then
+        return nil
+    end
+    local added = try('ZADD', leases, digits(ends), name)
+    local stored = added == 1 and try('HSETNX', jobs, id, struct.pack('>I6', at) .. ARGV[3])
+    if stored ~= 1 or type(try('HINCRBY', totals, pushed, '1')) ~= 'number' then
+        local gone = stored == 1 and try('HDEL', jobs, id)
+        if type(gone) == 'table' then
+            return redis.error_reply('DIRTY ' .. gone.err) -- its lease brings it back
+        end
+        try('ZREM', leases, name)
+        try('HDEL', batches, name)
+        return nil
+    end
+    return {'plain', math.min(first or ends, ends) + 1 - at, {}, {1, head, at}}
+end
+
+if #dones == 0 and new ~= 0 and new[2] == 1 and want ~= 0 and want[1] > 0 then
+    local fine, answer = pcall(hand_over)
+    if fine and answer then
+        return answer
+    end
+end
+
+-- ---------------------------------------------------------------------------------------------
+-- All other turns
+-- ---------------------------------------------------------------------------------------------
 
 local function write(...)
     local answer = call(...)
@@ -46,11 +118,6 @@ end
 
 local function count(field, n)
     count_in(totals, field, n)
-end
-
--- The earliest score of a sorted set, or nil.
-local function first_score(key)
-    return tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 end
 
 -- The record without these ids; nil if one of them is not in it.
@@ -133,10 +200,7 @@ local function look_around(priority)
         has_states = #dones > 0 and call('EXISTS', state) == 1
         return around
     end
-    local there = call('EXISTS', state, base .. 'delayed', base .. 'retrying', base .. 'parked',
-        base .. 'dead', base .. 'done', ready .. 0, ready .. 1, ready .. 2, ready .. 3, ready .. 4,
-        ready .. 5, ready .. 6, ready .. 7, ready .. 8, ready .. 9)
-    if there == (around.waiting > 0 and 1 or 0) then
+    if count_others() == (around.waiting > 0 and 1 or 0) then
         return around
     end
     has_states, around.due = call('EXISTS', state) == 1, quiet()
@@ -217,7 +281,7 @@ local function read_want(row, around)
     local most, consumed, waiting = want[1], tonumber(row[3]) or 0, around.waiting
     local first = first_score(leases)
     if not around.due or (first and first < now) or row[2] == '1' or (tonumber(row[4]) or 0) ~= 0 or
-        (most > 0 and (now - consumed >= 10000 or now < consumed)) or
+        (most > 0 and (now - consumed >= CONSUMED_MS or now < consumed)) or
         (around.others and waiting < most) or call('HEXISTS', batches, '*' .. want[3]) == 1 then
         return false
     end
@@ -275,10 +339,8 @@ end
 -- common.
 local function write_held(held, fresh, list, straight, priority)
     local name, ends = '*' .. want[3], now + want[2]
-    local record = 'a' .. struct.pack('>I8c8BI4I4I8BI2I2', 1, want[3], priority * 16, 1, 0, ends,
-        #want[4], 0, 0) .. string.rep('\0', 26) .. want[4]
-    local head = record
-    record = record .. BLANK
+    local head = batch_head(priority, ends)
+    local record = head .. BLANK
     if held.n > 0 then
         record = record .. table.concat(held.ids, BLANK) .. BLANK
     end
@@ -316,8 +378,7 @@ local function main()
         return nil
     end
     if now == 0 then
-        local t = call('TIME')
-        now = t[1] * 1000 + math.floor(t[2] / 1000)
+        now = server_ms()
     end
     -- Every key is read before the first is written: one of another type changes nothing.
     call('HLEN', totals)
@@ -334,18 +395,23 @@ local function main()
     local waiting = around.waiting
     local straight = (want ~= 0 and listed == waiting and not around.others) and
         math.min(want[1] - listed, nnew) or 0
+    if nnew == 0 then
+        call('DEL', base .. 'none')
+    end
+    -- The lease of new jobs that are handed out goes before them: they are in no list.
+    local blocks, direct = {}, {0, '', now}
+    if want ~= 0 then
+        blocks, direct = hand_out(held, fresh, around.list, straight, around.priority)
+    end
     if nnew > 0 then
         write_new(fresh, around.list, waiting, straight)
-    else
-        call('DEL', base .. 'none')
     end
     if #dones > 0 then
         write_done(done)
     end
     if want == 0 then
-        return {'plain', -1, {}, {0, '', now}}
+        return {'plain', -1, blocks, direct}
     end
-    local blocks, direct = hand_out(held, fresh, around.list, straight, around.priority)
     if around.others or waiting - listed + nnew - straight > 0 then
         return {'plain', 0, blocks, direct}
     end
