@@ -36,7 +36,8 @@ static struct {
     unsigned turns, overlaps, resends;
     unsigned slow_us;
     uint32_t flags;
-    uint64_t nonce;
+    uint64_t nonce, lease_left_ms;
+    void (*show)(struct dray_call *call, const struct dray_job *job); /* the caller's sink */
     _Atomic int inside;
     const struct dray_driver *memory;
 } script = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
@@ -49,7 +50,7 @@ void script_reset(void)
     memset(script.part, 0, sizeof(script.part));
     script.turns = script.overlaps = script.resends = script.slow_us = 0;
     script.flags = 0;
-    script.nonce = 0;
+    script.nonce = script.lease_left_ms = 0;
     pthread_cond_broadcast(&script.moved);
     pthread_mutex_unlock(&script.lock);
 }
@@ -85,6 +86,13 @@ void script_go(enum script_op op)
     pthread_mutex_lock(&script.lock);
     script.part[op].held = 0;
     pthread_cond_broadcast(&script.moved);
+    pthread_mutex_unlock(&script.lock);
+}
+
+void script_say_lease(uint64_t left_ms)
+{
+    pthread_mutex_lock(&script.lock);
+    script.lease_left_ms = left_ms;
     pthread_mutex_unlock(&script.lock);
 }
 
@@ -342,12 +350,24 @@ static int32_t script_change(void *self, struct dray_call *call, const struct dr
     return code != DRAY_OK ? answer(call, code) : real;
 }
 
+static void show_lease_as_said(struct dray_call *call, const struct dray_job *job)
+{
+    struct dray_job shown = *job;
+    if (job->state == DRAY_STATE_ACTIVE)
+        shown.lease_left_ms = read_locked(&script.lease_left_ms);
+    script.show(call, &shown);
+}
+
 static int32_t script_list(void *self, struct dray_call *call, struct dray_filter *filter)
 {
     int done;
     enter();
     int32_t code = consult(SCRIPT_LIST, &done);
+    script.show = call->job;
+    if (read_locked(&script.lease_left_ms))
+        call->job = show_lease_as_said;
     int32_t real = done ? script.memory->list(self, call, filter) : DRAY_OK;
+    call->job = script.show;
     leave();
     return code != DRAY_OK ? answer(call, code) : real;
 }

@@ -42,6 +42,9 @@ void script_hold(enum script_op op);
 void script_wait(enum script_op op);
 void script_go(enum script_op op);
 
+/* What lists say of active jobs from now on: how long their leases still are. 0: the truth. */
+void script_say_lease(uint64_t left_ms);
+
 /* Every turn takes at least so long. */
 void script_slow_down(unsigned microseconds);
 

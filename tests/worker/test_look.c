@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at jobs and mending them: list, get, stats, health, changes, the default instance. */
+#include "worker/attempt.h"
 #include "worker/rig.h"
 
 #include <stdio.h>
@@ -136,6 +137,66 @@ static void test_a_job_is_found_by_its_id(void **state)
     assert_int_equal(dray_get(rig, NULL, "b", &job, &rig_error), DRAY_NOTFOUND);
     assert_int_equal(dray_get(rig, NULL, "", &job, &rig_error), DRAY_INVALID);
     assert_int_equal(dray_get(rig, NULL, NULL, &job, &rig_error), DRAY_INVALID);
+}
+
+/* ---- leases ---- */
+
+static void run_one(void)
+{
+    struct dray_worker_options options = {.concurrency = 1, .callbacks = rig_callbacks()};
+    assert_ok(dray_on(rig, "t", rig_wait, NULL, NULL, &rig_error));
+    rig_push("t", "running");
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    WAIT_FOR(rig_inside() == 1);
+}
+
+static int64_t shown_lease_ms(void)
+{
+    struct dray_job_info *job = rig_get("running");
+    assert_string_equal(job->state, "active");
+    int64_t left_ms = job->lease_until_ms - dray_clock_wall_ms(rig_clock);
+    dray_job_info_free(job);
+    return left_ms;
+}
+
+/* Whatever a driver says: beyond ten years it is no time. */
+static void test_the_end_of_a_lease_is_a_time(void **state)
+{
+    static const struct {
+        uint64_t said;
+        int64_t shown;
+    } cases[] = {{1, 1}, {DELAY_MAX_MS - 1, DELAY_MAX_MS - 1}, {DELAY_MAX_MS + 1, DELAY_MAX_MS},
+        {INT64_MAX, DELAY_MAX_MS}, {1ull << 63, DELAY_MAX_MS}, {UINT64_MAX, DELAY_MAX_MS}};
+    (void)state;
+    run_one();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        script_say_lease(cases[i].said);
+        assert_int_equal(shown_lease_ms(), cases[i].shown);
+    }
+}
+
+static int open_longest(void **state)
+{
+    (void)state;
+    rig_open("memory", 1, "queue.memory.retry_after", "3653d", NULL);
+    return 0;
+}
+
+/* Ten years are the longest that a configuration can ask for; renewed, it is as long again. */
+static void test_the_longest_lease(void **state)
+{
+    const int64_t longest_ms = 3653ll * 24 * 3600 * 1000;
+    (void)state;
+    run_one();
+    assert_int_equal(shown_lease_ms(), longest_ms);
+    for (int i = 0; i < 3; i++) {
+        rig_advance(6000);
+        WAIT_FOR(shown_lease_ms() == longest_ms);
+    }
+    rig_advance(longest_ms - 1);
+    WAIT_FOR(shown_lease_ms() == longest_ms);
+    assert_int_equal(rig_inside(), 1); /* nobody has told it that its lease is over */
+    assert_int_equal(rig_saw(SAW_TROUBLE), 0);
 }
 
 /* ---- changes ---- */
@@ -492,6 +553,8 @@ int main(void)
         WITH(open_memory, test_a_sweep_puts_expired_leases_back),
         WITH(open_memory, test_stats_count),
         WITH(open_memory, test_stats_of_many_types),
+        WITH(open_slow, test_the_end_of_a_lease_is_a_time),
+        WITH(open_longest, test_the_longest_lease),
         WITH(open_slow, test_health_has_three_answers),
         WITH(open_slow, test_a_missing_argument_is_refused),
         WITH(open_memory, test_thresholds_warn),
