@@ -291,11 +291,3 @@ int32_t link_say(struct store *store, struct dray_call *call, redisContext *cont
     }
     return ask(store, call, context, &request, reply);
 }
-
-int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
-    const char *data, size_t len, redisReply **reply)
-{
-    int result =
-        wait_answer(context, data, len, sentinel_news(store), store->link.deadline_ms, reply);
-    return result == WAIT_OK ? DRAY_OK : no_answer(store, call, result, 1);
-}

@@ -84,10 +84,6 @@ int32_t link_ask(
 int32_t link_say(struct store *store, struct dray_call *call, redisContext *context,
     const char *const *words, redisReply **reply);
 
-/* The same for the bytes of requests, and for one more answer to them (len 0). */
-int32_t link_talk(struct store *store, struct dray_call *call, redisContext *context,
-    const char *data, size_t len, redisReply **reply);
-
 /* Gives the connection up; the next call makes a new one. */
 void link_drop(struct store *store);
 

@@ -2,121 +2,72 @@
 #include "redis/rights.h"
 
 #include "redis/answer.h"
+#include "redis/script.h"
 #include "redis/store.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS_MAX 6
+#define NAMED_MAX 200
 
-/*
- * What the user of docs/deployment.md may do to keys and channels, and a way to find out that
- * changes nothing: N is a key that is never there, L is the layout key, whose type does not fit the
- * commands that would make one, and C is a channel to which nobody listens.
- */
-static const char *const trials[] = {"TIME", "PUBLISH C 1", "DEL N", "EXISTS N", "RENAME N N",
-    "PEXPIRE N 1", "GET N", "SET N 1 XX", "SADD L 1", "SMEMBERS N", "SCARD N", "SISMEMBER N 1",
-    "HGET N 1", "HSET L 1 1", "HMGET N 1", "HLEN N", "HDEL N 1", "HKEYS N", "HSCAN N 0",
-    "HGETALL N", "HEXISTS N 1", "HINCRBY L 1 1", "RPUSH L 1", "LRANGE N 0 0", "LTRIM N 0 -1",
-    "LLEN N", "LINDEX N 0", "ZADD N XX 1 1", "ZREM N 1", "ZCARD N", "ZRANGE N 0 0",
-    "ZRANGEBYSCORE N 0 0", "ZSCAN N 0", "ZSCORE N 1"};
-#define TRIALS (sizeof(trials) / sizeof(trials[0]))
+/* Now 1 and "rights", in MessagePack: other calls' plans may be under way when a connection is
+   made, and stay as they are. */
+#define PLAN "\x92\x01\xa6rights"
 
-struct names {
-    char none[STORE_PREFIX_MAX + 16], layout[STORE_PREFIX_MAX + 16], channel[STORE_PREFIX_MAX + 16];
-};
-
-/* The name that a single letter stands for, or NULL. */
-static const char *named(const struct names *names, const char *word, size_t len)
+/* As many of the refused commands as a message has room for. */
+static const char *name_some(const redisReply *list, char out[NAMED_MAX])
 {
-    if (len != 1)
-        return NULL;
-    switch (word[0]) {
-    case 'N':
-        return names->none;
-    case 'L':
-        return names->layout;
-    case 'C':
-        return names->channel;
-    default:
-        return NULL;
-    }
-}
-
-static void add_trial(struct buffer *text, const char *trial, const struct names *names)
-{
-    const char *words[WORDS_MAX];
-    size_t lens[WORDS_MAX];
-    int n = 0;
-    for (const char *at = trial; *at && n < WORDS_MAX; n++) {
-        size_t len = strcspn(at, " ");
-        const char *name = named(names, at, len);
-        words[n] = name ? name : at;
-        lens[n] = name ? strlen(name) : len;
-        at += len + (at[len] == ' ');
-    }
-    char *data = NULL;
-    long long len = redisFormatCommandArgv(&data, n, words, lens);
-    if (len < 0) {
-        text->failed = 1;
-        return;
-    }
-    buffer_add(text, data, (uint64_t)len);
-    redisFreeCommand(data);
-}
-
-/* What was refused so far, and the first of the server's reasons. */
-struct refused {
-    char commands[200];
-    char reason[ANSWER_PLAIN];
-};
-
-static void note(struct refused *refused, const char *trial, const redisReply *reply)
-{
-    size_t used = strlen(refused->commands);
-    if (!used)
-        answer_plain((struct dray_str){reply->str, reply->len}, refused->reason);
-    snprintf(refused->commands + used, sizeof(refused->commands) - used, "%s%.*s", used ? ", " : "",
-        (int)strcspn(trial, " "), trial);
-}
-
-static int32_t try_all(
-    struct store *store, struct dray_call *call, const struct buffer *text, struct refused *refused)
-{
-    redisContext *context = store->link.context;
-    for (size_t i = 0; i < TRIALS; i++) {
-        redisReply *reply = NULL;
-        size_t len = i ? 0 : (size_t)text->len;
-        int32_t code = link_talk(store, call, context, text->data, len, &reply);
-        if (code != DRAY_OK) {
-            link_drop(store);
-            return code;
+    size_t used = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < list->elements; i++) {
+        struct dray_str one;
+        char plain[ANSWER_PLAIN], rest[32];
+        int cut = snprintf(rest, sizeof(rest), " and %zu more", list->elements - i);
+        if (!answer_str(list, i, &one))
+            continue;
+        answer_plain(one, plain);
+        if (used && used + strlen(plain) + 2 + (size_t)cut >= NAMED_MAX) {
+            snprintf(out + used, NAMED_MAX - used, "%s", rest);
+            break;
         }
-        if (answer_is_error(reply, "NOPERM"))
-            note(refused, trials[i], reply);
-        freeReplyObject(reply);
+        used += (size_t)snprintf(out + used, NAMED_MAX - used, "%s%s", used ? ", " : "", plain);
+        if (used >= NAMED_MAX)
+            break;
     }
-    return DRAY_OK;
+    return out;
+}
+
+static int32_t refuse(struct store *store, struct dray_call *call, const char *what)
+{
+    return store->host->fail(call, DRAY_DENIED, 0,
+        "%s: this user may not %s; give it the commands, keys and channels of docs/deployment.md",
+        store->link.where, what);
+}
+
+/* An answer that tells of no refusal is left to the calls that follow. */
+static int32_t judge(struct store *store, struct dray_call *call, const redisReply *reply)
+{
+    char named[NAMED_MAX];
+    if (answer_is_error(reply, "NOPERM"))
+        return refuse(store, call, "EVALSHA");
+    const redisReply *refused = script_said(reply, "rights", 2) ? answer_array(reply, 1) : NULL;
+    if (!refused || !refused->elements)
+        return DRAY_OK;
+    return refuse(store, call, name_some(refused, named));
 }
 
 int32_t rights_check(struct store *store, struct dray_call *call)
 {
-    struct buffer text = {.host = store->host};
-    struct refused refused = {"", ""};
-    struct names names;
-    snprintf(names.none, sizeof(names.none), "{%s}:none", store->prefix);
-    snprintf(names.layout, sizeof(names.layout), "{%s}:layout", store->prefix);
-    snprintf(names.channel, sizeof(names.channel), "{%s}:bell", store->prefix);
-    for (size_t i = 0; i < TRIALS; i++)
-        add_trial(&text, trials[i], &names);
-    int32_t code = text.failed
-                       ? store->host->fail(call, DRAY_NOMEM, 0, "%s: no memory", store->link.where)
-                       : try_all(store, call, &text, &refused);
-    buffer_free(&text);
-    if (code != DRAY_OK || !refused.commands[0])
+    const char *queue = store->host->text(store->host, "queue", 0);
+    const char *words[] = {"EVALSHA", store->link.scripts[SCRIPT_PEOPLE], "0", PLAN, store->prefix,
+        queue && queue[0] ? queue : "default", NULL};
+    redisReply *reply = NULL;
+    int32_t code = link_say(store, call, store->link.context, words, &reply);
+    if (code != DRAY_OK) {
+        link_drop(store);
         return code;
-    return store->host->fail(call, DRAY_DENIED, 0,
-        "%s: this user may not %s (%s); give it the commands, keys and channels of "
-        "docs/deployment.md",
-        store->link.where, refused.commands, refused.reason);
+    }
+    code = judge(store, call, reply);
+    freeReplyObject(reply);
+    return code;
 }

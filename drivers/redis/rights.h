@@ -11,8 +11,9 @@
 
 struct store;
 
-/* Tries each command that scripts call in a way that changes nothing, all in one round trip.
-   DRAY_DENIED names those that are refused. The layout key must be there. */
+/* Asks the server what it would refuse of all that scripts do to the queue that is configured, in
+   one round trip. DRAY_DENIED names it. For other queues scripts ask before they write. The scripts
+   must have been loaded. */
 int32_t rights_check(struct store *store, struct dray_call *call);
 
 #endif

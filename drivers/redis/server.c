@@ -249,6 +249,11 @@ static int32_t check_layout(struct store *store, struct dray_call *call)
     if (answer_is_error(reply, "WRONGTYPE"))
         code = store->host->fail(call, DRAY_UNSUPPORTED, 0,
             "%s: the key %s is somebody else's; use another prefix", store->link.where, key);
+    else if (answer_is_error(reply, "NOPERM"))
+        code = store->host->fail(call, DRAY_DENIED, 0,
+            "%s: this user may not GET or SET %s; give it the commands, keys and channels of "
+            "docs/deployment.md",
+            store->link.where, key);
     else if (reply->type == REDIS_REPLY_ERROR)
         code = answer_error(store, call, reply, "GET");
     else if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_NIL)
@@ -270,9 +275,9 @@ int32_t server_greet(struct store *store, struct dray_call *call)
     if (code == DRAY_OK)
         code = check_layout(store, call);
     if (code == DRAY_OK)
-        code = rights_check(store, call);
-    if (code == DRAY_OK)
         code = script_load(store, call);
+    if (code == DRAY_OK)
+        code = rights_check(store, call);
     return code;
 }
 

@@ -82,6 +82,8 @@ static const char *host_text(const struct dray_host *host, const char *option, u
         return NULL;
     if (strcmp(option, "prefix") == 0)
         return "dray";
+    if (strcmp(option, "queue") == 0)
+        return "q";
     return strcmp(option, "connection.path") == 0 ? rig->path : NULL;
 }
 

@@ -373,6 +373,90 @@ static void test_rights(void **state)
     server_remove(&server);
 }
 
+/* By keys and channels: those of the prefix are there, those of its queue are not. */
+static void test_rights_to_names(void **state)
+{
+    static const struct {
+        const char *rule, *piece;
+    } cases[] = {
+        {"resetchannels &{dray}:bell", "may not PUBLISH {dray:q}:bell;"},
+        {"resetkeys ~{dray}:*", "may not DEL {dray:q}:none, EXISTS {dray:q}:state, "},
+        {"resetkeys ~{dray:q}:*", "may not GET or SET {dray}:layout;"},
+        {"resetkeys ~{dray}:* ~{dray:q}:[a-k]* ~{dray:q}:[m-z]*",
+            "may not ZADD {dray:q}:leases, ZCARD {dray:q}:leases,"},
+        {"resetkeys %%R~* %%W~{dray}:* %%W~{dray:q}:[a-t]*",
+            "may not HDEL {dray:q}:unique, HINCRBY {dray:q}:meta, HSET"},
+    };
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    say(own, "SET {dray}:layout 2");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char command[200];
+        snprintf(command, sizeof(command), "ACL SETUSER default %s", cases[i].rule);
+        say(own, command);
+        int32_t code = rig_open(&rig, server.socket, 0);
+        if (code != DRAY_DENIED || !strstr(rig.error.text, cases[i].piece))
+            fail_msg("%s: %d, %s", cases[i].rule, code, rig.error.text);
+        assert_non_null(strstr(rig.error.text, "docs/deployment.md"));
+        rig_close(&rig);
+        say(own, "ACL SETUSER default resetkeys allkeys allchannels");
+    }
+    say(own, "ACL SETUSER default resetkeys ~{dray}:* ~{dray:q}:* resetchannels &{dray:q}:*");
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "a", 0), DRAY_OK);
+    rig_close(&rig);
+    redisFree(own);
+    server_remove(&server);
+}
+
+static int32_t push_to(struct rig *rig, const char *queue, uint64_t delay_ms)
+{
+    struct dray_str name = {queue, strlen(queue)};
+    struct dray_job job = {.size = sizeof(job),
+        .priority = DRAY_PRIORITY_NORMAL,
+        .id = {"a", 1},
+        .queue = name,
+        .type = {"t", 1},
+        .payload = {"1", 1},
+        .delay_ms = delay_ms};
+    const struct dray_job *jobs[] = {&job};
+    int32_t answer = DRAY_OK;
+    struct dray_push group = {
+        .size = sizeof(group), .queue = name, .jobs = jobs, .answers = &answer, .njobs = 1};
+    int32_t code = rig->driver->push(rig->self, rig_call(rig), &group);
+    return code == DRAY_OK ? answer : code;
+}
+
+/* In another queue than the one that is configured nobody can be woken: nothing is stored there. */
+static void test_right_to_another_bell(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(push_to(&rig, "other", 3600000), DRAY_OK);
+    say(own, "DEL {dray:other}:jobs {dray:other}:state {dray:other}:delayed");
+    rig_close(&rig);
+    say(own, "ACL SETUSER default resetchannels &{dray:q}:*");
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(push_to(&rig, "other", 0), DRAY_DENIED);
+        assert_non_null(strstr(rig.error.text, "may not publish to {dray:other}:bell"));
+    }
+    redisReply *jobs = redisCommand(own, "EXISTS {dray:other}:jobs {dray:other}:ready5");
+    assert_int_equal(jobs->integer, 0);
+    freeReplyObject(jobs);
+    assert_int_equal(rig_push(&rig, "a", 0), DRAY_OK);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +468,8 @@ int main(void)
         cmocka_unit_test(test_layout_before),
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_rights_to_names),
+        cmocka_unit_test(test_right_to_another_bell),
     };
     if (!server_is_there()) {
         fprintf(stderr, "redis-server is not installed: apt-get install redis-server\n");

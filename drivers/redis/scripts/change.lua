@@ -132,6 +132,9 @@ local function changing()
         for key in pairs(q.lists) do
             q.rings = call('LLEN', key) == 0 or q.rings
         end
+        if q.rings then
+            probe_bell(q)
+        end
     end
 
     -- In lists, which cost least. A push that is sent again has them put into sets (people.lua).

@@ -270,6 +270,13 @@ local function ring(q)
     call('PUBLISH', q.base .. 'bell', '1')
 end
 
+-- Who may not ring is to hear so before anything is written.
+local function probe_bell(q)
+    if not redis.acl_check_cmd('PUBLISH', q.base .. 'bell', '1') then
+        error({err = 'NOPERM this user may not publish to ' .. q.base .. 'bell'})
+    end
+end
+
 -- Ends a script: the answer, or an error that says whether something had been written.
 local function finish(main)
     local fine, answer = pcall(main)

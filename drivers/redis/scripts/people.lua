@@ -4,6 +4,7 @@ local KICK, CANCEL, REMOVE, PAUSE, RESUME, RESET = 1, 2, 3, 4, 5, 6
 
 -- Reads every key of a queue once, so that one of another type stops a change before it begins.
 local function probe_all(q)
+    probe_bell(q)
     call('HLEN', q.jobs)
     call('HLEN', q.state)
     call('HLEN', q.batches)
@@ -313,6 +314,8 @@ return finish(function()
         return fold(plan[3])
     elseif what == 'cross' then
         return cross(plan[3], plan[4])
+    elseif what == 'rights' then
+        return rights(ARGV[2], ARGV[3])
     end
     return jobs_of(plan[3], plan[4], plan[5], plan[6])
 end)
