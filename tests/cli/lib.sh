@@ -75,9 +75,9 @@ json() {
     [ "$got" = "$2" ] || complain "jq $1: $got, not $2"
 }
 
-# wait_until COMMAND...: until it succeeds, at most $patience (20) seconds.
+# wait_until COMMAND...: until it succeeds, at most $patience (60) seconds.
 wait_until() {
-    local deadline=$((SECONDS + ${patience:-20}))
+    local deadline=$((SECONDS + ${patience:-60}))
     checks=$((checks + 1))
     until "$@" 2>/dev/null; do
         if [ "$SECONDS" -ge "$deadline" ]; then
@@ -86,6 +86,12 @@ wait_until() {
         fi
         sleep 0.02
     done
+}
+
+# redis_serves SOCKET: the server there has read its data and takes commands. (redis-cli is content
+# with any answer, also with one that says that it is still loading.)
+redis_serves() {
+    [ "$(redis-cli -s "$1" ping 2>/dev/null)" = PONG ]
 }
 
 # count STATE: how many jobs of the store are in it.

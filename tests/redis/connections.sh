@@ -23,7 +23,7 @@ start_server() {
         redis-server --port "$port" --unixsocket "$socket" --dir "$PWD" --save '' \
             --daemonize no "$@" >server.log 2>&1 &
         children+=($!)
-        until [ "$(redis-cli -s "$socket" ping 2>/dev/null)" = PONG ]; do
+        until redis_serves "$socket"; do
             kill -0 "${children[-1]}" 2>/dev/null || continue 2 # the port is taken
             sleep 0.02
         done

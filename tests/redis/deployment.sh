@@ -24,7 +24,7 @@ start_server() {
     redis-server "$1" --port 0 --unixsocket "$PWD/redis.sock" --dir "$PWD" --daemonize no \
         >server.log 2>&1 &
     children+=($!)
-    wait_until redis-cli -s redis.sock ping || tail -n 5 server.log
+    wait_until redis_serves redis.sock || tail -n 5 server.log
 }
 
 test_server() {

@@ -13,7 +13,7 @@ start_server() {
     redis-server --port 0 --unixsocket "$top/redis.sock" --dir "$top" --save '' --daemonize no \
         >"$top/log" 2>&1 &
     children+=($!)
-    wait_until redis-cli -s "$top/redis.sock" ping
+    wait_until redis_serves "$top/redis.sock"
 }
 
 configure() {
