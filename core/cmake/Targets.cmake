@@ -20,7 +20,7 @@ function(dray_add_test name)
   add_executable(test_${name} ${ARG_SOURCES})
   target_include_directories(test_${name} PRIVATE
     ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/drivers)
-  target_link_libraries(test_${name} PRIVATE ${ARG_LIBRARIES} dray_internal PkgConfig::CMOCKA)
+  target_link_libraries(test_${name} PRIVATE ${ARG_LIBRARIES} test_parts dray_internal PkgConfig::CMOCKA)
   set_target_properties(test_${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
   dray_register_test(${name} COMMAND test_${name} ${ARG_ARGS}

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 60000 /* for what should happen at once; generous, for slow machines */
 #define JOBS_A_ROUND 60u
 #define PARENTS 5u  /* of which one in so many pushes three more from its handler */
 #define POISON 199u /* and one in so many kills its worker */
@@ -49,13 +50,13 @@ void crew_gather(struct crew *crew, const char *driver, const char *store, const
     memset(crew, 0, sizeof(*crew));
     crew->driver = driver;
     crew->lease = lease;
-    snprintf(crew->folder, sizeof(crew->folder), "/tmp/dray-kill-XXXXXX");
-    assert_non_null(mkdtemp(crew->folder));
+    scratch_make_in_memory(crew->folder); /* short leases, and whatever the disk has to do */
     if (store)
         snprintf(crew->store, sizeof(crew->store), "%s", store);
     else
         snprintf(crew->store, sizeof(crew->store), "%s/queue.db", crew->folder);
     snprintf(crew->oracle, sizeof(crew->oracle), "%s/oracle", crew->folder);
+    crew_name_go(crew->go, sizeof(crew->go), crew->oracle);
     crew->dray = crew_open(driver, crew->store, lease);
     assert_non_null(crew->dray);
 }
@@ -64,10 +65,7 @@ void crew_dismiss(struct crew *crew)
 {
     assert_int_equal(dray_close(crew->dray), DRAY_OK);
     free(crew->ids);
-    char *argv[] = {(char *)(uintptr_t) "rm", (char *)(uintptr_t) "-rf", crew->folder, NULL};
-    pid_t pid;
-    assert_int_equal(posix_spawnp(&pid, "rm", NULL, NULL, argv, environ), 0);
-    waitpid(pid, NULL, 0);
+    scratch_remove(crew->folder);
 }
 
 pid_t crew_start(struct crew *crew)
@@ -103,7 +101,7 @@ static int is_open(const struct crew *crew, pid_t pid)
 void crew_wait_open(const struct crew *crew, pid_t pid)
 {
     siginfo_t info = {0};
-    int64_t end = now_ms() + 30000;
+    int64_t end = now_ms() + PATIENCE_MS;
     while (!is_open(crew, pid) && now_ms() < end) {
         if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid)
             return;
@@ -154,7 +152,7 @@ static uint64_t waiting(struct crew *crew)
    as many workers as it has attempts left. */
 static int finish(struct crew *crew)
 {
-    int64_t end = now_ms() + 30000 + crew_rounds() * 1000;
+    int64_t end = now_ms() + PATIENCE_MS + crew_rounds() * 1000;
     while (now_ms() < end) {
         pid_t last = crew_start(crew);
         int gone = 0;
@@ -333,7 +331,7 @@ void crew_campaign(struct crew *crew, void (*harm)(struct crew *crew, void *user
 
 static int wait_for_lines(const struct crew *crew, const char *word, const char *id, int wanted)
 {
-    int64_t end = now_ms() + 15000;
+    int64_t end = now_ms() + PATIENCE_MS;
     while (now_ms() < end) {
         struct oracle_line *lines;
         size_t n = oracle_read(crew->oracle, &lines);
@@ -352,7 +350,7 @@ static int wait_for_lines(const struct crew *crew, const char *word, const char 
  */
 static void stop_at_work(struct crew *crew, pid_t pid)
 {
-    int64_t end = now_ms() + 15000;
+    int64_t end = now_ms() + PATIENCE_MS;
     for (;;) {
         kill(pid, SIGSTOP);
         assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
@@ -376,6 +374,9 @@ void crew_stop_and_go_on(struct crew *crew, const char *second_runs_ms, const ch
     stop_at_work(crew, first);
     pid_t second = crew_start(crew);
     assert_true(wait_for_lines(crew, then, job.id, times));
+    FILE *go = fopen(crew->go, "we");
+    assert_non_null(go);
+    fclose(go);
     kill(first, SIGCONT);
     assert_true(wait_for_lines(crew, "stale", job.id, 1));
     assert_true(wait_for_lines(crew, "acked", job.id, 1));

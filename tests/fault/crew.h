@@ -9,6 +9,7 @@
 #define TESTS_FAULT_CREW_H
 
 #include "dray/dray.h"
+#include "scratch.h"
 
 #include <sys/types.h>
 
@@ -18,9 +19,10 @@
 struct crew {
     const char *driver;
     const char *lease;
-    char folder[64];
+    char folder[SCRATCH_SIZE];
     char store[96]; /* a file, or a server's socket */
     char oracle[96];
+    char go[96];       /* once that is there, a sleepy job's first attempt ends */
     struct dray *dray; /* the test's own */
     pid_t worker[CREW_WORKERS];
     char (*ids)[65]; /* of all that were pushed */
@@ -41,6 +43,9 @@ pid_t crew_start(struct crew *crew);
 void crew_kill(pid_t pid);
 /* Until the worker has opened its store, or has ended. */
 void crew_wait_open(const struct crew *crew, pid_t pid);
+
+/* The path of crew->go, beside the oracle. */
+void crew_name_go(char *out, size_t size, const char *oracle_path);
 
 void crew_nap_ms(long ms);
 int crew_rounds(void); /* more with DRAY_LONG */

@@ -3,14 +3,17 @@
 #include "fault/crew.h"
 #include "fault/oracle.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 static int oracle = -1;
+static char go[PATH_MAX];
 
 static int64_t now_ms(void)
 {
@@ -58,15 +61,15 @@ static int do_poison(struct dray_attempt *a, void *user)
     return DRAY_OK;
 }
 
-/* The first attempt takes 1.5 s, long enough for the test to stop its worker; the second as long as
-   the payload says. Neither knows that it was stopped. */
+/* The first attempt ends when the test says so, which has stopped its worker meanwhile; the second
+   takes as long as the payload says. Neither knows that it was stopped. */
 static int do_sleepy(struct dray_attempt *a, void *user)
 {
     (void)user;
     say("start", a);
-    long ms = dray_attempt_number(a) == 1 ? 1500 : strtol(dray_attempt_payload(a, NULL), NULL, 10);
+    long ms = strtol(dray_attempt_payload(a, NULL), NULL, 10);
     int64_t end = now_ms() + ms;
-    while (now_ms() < end)
+    while (dray_attempt_number(a) == 1 ? access(go, F_OK) != 0 : now_ms() < end)
         crew_nap_ms(5);
     say("done", a);
     return DRAY_OK;
@@ -131,6 +134,11 @@ struct dray *crew_open(const char *driver, const char *store, const char *lease)
     return dray;
 }
 
+void crew_name_go(char *out, size_t size, const char *oracle_path)
+{
+    snprintf(out, size, "%s.go", oracle_path);
+}
+
 /* PROGRAM worker DRIVER STORE ORACLE LEASE */
 int crew_work(int argc, char **argv)
 {
@@ -140,6 +148,7 @@ int crew_work(int argc, char **argv)
         return -1;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
     oracle = oracle_open(argv[4]);
+    crew_name_go(go, sizeof(go), argv[4]);
     struct dray *dray = crew_open(argv[2], argv[3], argv[5]);
     if (!dray || oracle < 0)
         return 1;

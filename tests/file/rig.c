@@ -146,7 +146,7 @@ static struct rig_call call_of(struct rig *rig)
 {
     rig->error = (struct dray_error)DRAY_ERROR_INIT;
     return (struct rig_call){.call = {.size = sizeof(struct dray_call),
-                                 .budget_ms = rig->budget_ms ? rig->budget_ms : 2000,
+                                 .budget_ms = rig->budget_ms ? rig->budget_ms : RIG_BUDGET_MS,
                                  .error = &rig->error,
                                  .job = see,
                                  .stats = see_row,

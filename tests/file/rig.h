@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define RIG_SEEN 4096
+#define RIG_BUDGET_MS 20000            /* of each call; generous, for busy machines */
 #define RIG_PATH "/tmp/dray-rig.jsonl" /* on the disk in memory: nothing is there in truth */
 
 /* A job that was handed out or listed. */
@@ -32,7 +33,7 @@ struct rig {
     const char *path; /* RIG_PATH if not set */
     int64_t max_file_size, max_backups, network;
     uint32_t durability; /* 0: host */
-    uint32_t budget_ms;  /* 0: 2000 */
+    uint32_t budget_ms;  /* 0: RIG_BUDGET_MS */
     int64_t wall_ms, mono_ms;
     const char *boot_id;
     uint64_t nonce;

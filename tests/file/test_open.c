@@ -5,6 +5,7 @@
  */
 #include "disk.h"
 #include "rig.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,9 +106,9 @@ static void durability(void **state)
 static void bad_places(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/dray-open-XXXXXX", path[64];
+    char folder[SCRATCH_SIZE], path[SCRATCH_SIZE + 8];
     disk_free();
-    assert_non_null(mkdtemp(folder));
+    scratch_make(folder);
     rig.path = folder;
     assert_int_equal(rig_open(&rig), DRAY_CONFIG);
     assert_non_null(strstr(rig.error.text, "folder"));
@@ -129,7 +130,7 @@ static void bad_places(void **state)
         rig_close(&rig);
         assert_int_equal(chmod(folder, 0700), 0);
     }
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 /* C3: leases survive changes of the wall clock, not a start of the machine; delays follow the wall

@@ -5,6 +5,7 @@
  */
 #include "disk.h"
 #include "rig.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,13 +202,12 @@ static void heeds_a_failed_sync(void **state)
 
 /* ---- on a real disk ---- */
 
-static char folder[64], path[96], lock_path[104];
+static char folder[SCRATCH_SIZE], path[96], lock_path[104];
 
 static void begin_real(void)
 {
     disk_free();
-    snprintf(folder, sizeof(folder), "/tmp/dray-share-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/jobs.jsonl", folder);
     snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
     rig_init(&a);
@@ -221,9 +221,7 @@ static void end_real(void)
 {
     rig_close(&a);
     rig_close(&b);
-    unlink(path);
-    unlink(lock_path);
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 /* A process that takes the lock, says so, and holds it until it dies. */
@@ -257,6 +255,7 @@ static void stale_holder(void **state)
     assert_non_null(strstr(a.error.text, "lock"));
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    a.budget_ms = 0;
     assert_int_equal(rig_push(&a, "x", "1", 0, NULL), DRAY_OK);
     end_real();
 }
@@ -299,7 +298,7 @@ static void another_rings(void **state)
     begin_real();
     assert_int_equal(rig_open(&b), DRAY_OK);
     struct dray_error error = DRAY_ERROR_INIT;
-    struct dray_call call = {.size = sizeof(call), .budget_ms = 100, .error = &error};
+    struct dray_call call = {.size = sizeof(call), .budget_ms = RIG_BUDGET_MS, .error = &error};
     struct dray_str queue = {"q", 1};
     int32_t fd = -1;
     assert_int_equal(dray_driver_entry()->watch(b.self, &call, &queue, 1, &fd), DRAY_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the loader refuses to load because somebody else could have put it there, or because it is
    no shared object at all. */
+#include "scratch.h"
 #include "store/loader.h"
 #include "store/trust.h"
 
@@ -21,7 +22,7 @@
 
 #define ENTRY "dray_driver_entry"
 
-static char folder[] = "/tmp/dray-trust-XXXXXX"; /* /tmp is sticky, and accepted */
+static char folder[SCRATCH_SIZE]; /* /tmp is sticky, and accepted */
 
 static const char *in_folder(const char *name)
 {
@@ -89,20 +90,15 @@ static int is_loaded(const char *path)
 static int make_folder(void **state)
 {
     (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    scratch_make(folder);
+    return 0;
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
-    DIR *dir = opendir(folder);
-    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
-        if (e->d_name[0] != '.')
-            remove(in_folder(e->d_name));
-    }
-    if (dir)
-        closedir(dir);
-    return rmdir(folder);
+    scratch_remove(folder);
+    return 0;
 }
 
 static void test_paths(void **state)

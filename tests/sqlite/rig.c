@@ -3,9 +3,7 @@
 
 #include "host_fail.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -114,7 +112,7 @@ void rig_init(struct rig *rig, const char *path)
     rig->driver = rig_driver();
     rig->wall_ms = 1700000000000;
     rig->mono_ms = 1000000000;
-    rig->budget_ms = 5000;
+    rig->budget_ms = RIG_BUDGET_MS;
     rig->nonce = 1;
     snprintf(rig->path, sizeof(rig->path), "%s", path);
 }
@@ -202,35 +200,6 @@ void rig_close(struct rig *rig)
     rig->driver->close(rig->self);
     free(rig->self);
     rig->self = NULL;
-}
-
-void rig_make_folder(char folder[RIG_FOLDER])
-{
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, RIG_FOLDER, "%s/dray-sqlite-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        exit(1);
-    }
-}
-
-void rig_remove_folder(const char *folder)
-{
-    char path[PATH_MAX];
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        int n = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (n < 0 || (size_t)n >= sizeof(path))
-            continue;
-        if (unlink(path) != 0 && errno == EISDIR)
-            rig_remove_folder(path);
-    }
-    closedir(dir);
-    rmdir(folder);
 }
 
 struct dray_str rig_str(const char *text)

@@ -10,8 +10,8 @@
 
 #include <limits.h>
 
-#define RIG_FOLDER 256 /* bytes for the path of a test's folder */
-#define RIG_JOBS 1024  /* most jobs that one call may hand out or show */
+#define RIG_BUDGET_MS 20000 /* of each call; generous, for busy disks */
+#define RIG_JOBS 1024       /* most jobs that one call may hand out or show */
 
 struct rig_job {
     char id[DRAY_NAME_MAX + 1];
@@ -53,10 +53,6 @@ const struct dray_driver *rig_driver(void);
 void rig_init(struct rig *rig, const char *path);
 int32_t rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
-
-/* A fresh folder for a test's files, removed with all in it by rig_remove_folder. */
-void rig_make_folder(char folder[RIG_FOLDER]);
-void rig_remove_folder(const char *folder);
 
 /* A job as these tests push it. */
 struct dray_job rig_job(const char *id, const char *payload);

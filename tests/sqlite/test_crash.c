@@ -6,6 +6,7 @@
  *
  *     test_sqlite_crash [SEED]        DRAY_LONG=1: many more rounds
  */
+#include "scratch.h"
 #include "sqlite/rig.h"
 
 #include <errno.h>
@@ -43,8 +44,8 @@ struct fate {
     int nsettled, nhanded;
 };
 
-static char folder[RIG_FOLDER];
-static char path[RIG_FOLDER + 32];
+static char folder[SCRATCH_SIZE];
+static char path[SCRATCH_SIZE + 32];
 static struct rig rig;
 static struct fate fates[IDS];
 static uint32_t known[IDS]; /* the jobs of this round; all fates together are 50 MB */
@@ -194,7 +195,7 @@ static void work(int number)
 {
     static struct plan plan;
     struct child child = {.number = number};
-    char name[RIG_FOLDER + 32];
+    char name[SCRATCH_SIZE + 32];
     snprintf(name, sizeof(name), "%s/notes-%d", folder, number);
     child.out = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     if (child.out < 0 || rig_open(&rig) != DRAY_OK)
@@ -257,7 +258,7 @@ static void read_note(const struct note *line)
 
 static size_t read_notes(void)
 {
-    char name[RIG_FOLDER + 32];
+    char name[SCRATCH_SIZE + 32];
     struct note line;
     size_t n = 0;
     forget_fates();
@@ -317,7 +318,7 @@ static void test_kill(void **state)
     int rounds = getenv("DRAY_LONG") ? 5000 : 250;
     size_t notes = 0;
     (void)state;
-    rig_make_folder(folder);
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
     rig_init(&rig, path);
     print_message("seed %llu, %d rounds\n", (unsigned long long)seed, rounds);
@@ -335,7 +336,7 @@ static void test_kill(void **state)
     }
     print_message("%zu answers held\n", notes);
     assert_true(notes > (size_t)rounds); /* they did work */
-    rig_remove_folder(folder);
+    scratch_remove(folder);
 }
 
 int main(int argc, char **argv)

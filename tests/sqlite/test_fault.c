@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The disk fails: every sync and every write of a history once, and a disk that is full. */
+#include "scratch.h"
 #include "sqlite/rig.h"
 #include "sqlite/shim.h"
 
@@ -22,8 +23,8 @@
 
 #define STEPS 6
 
-static char folder[RIG_FOLDER];
-static char path[RIG_FOLDER + 32];
+static char folder[SCRATCH_SIZE];
+static char path[SCRATCH_SIZE + 32];
 static struct rig rig;
 
 static int set_up(void **state)
@@ -31,7 +32,7 @@ static int set_up(void **state)
     (void)state;
     shim_fail_writes(0, 0, 0);
     shim_fail_syncs(0, 0, 0);
-    rig_make_folder(folder);
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
     rig_init(&rig, path);
     return 0;
@@ -43,7 +44,7 @@ static int tear_down(void **state)
     shim_fail_writes(0, 0, 0);
     shim_fail_syncs(0, 0, 0);
     rig_close(&rig);
-    rig_remove_folder(folder);
+    scratch_remove(folder);
     return 0;
 }
 
@@ -108,8 +109,8 @@ static void start_anew(void)
 {
     heal();
     rig_close(&rig);
-    rig_remove_folder(folder);
-    rig_make_folder(folder);
+    scratch_remove(folder);
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
     rig_init(&rig, path);
     assert_int_equal(rig_open(&rig), DRAY_OK);
@@ -215,7 +216,7 @@ static void test_others_are_warned(void **state)
 static void work_off_a_full_disk(int reopen)
 {
     static char text[1400];
-    char id[16], name[RIG_FOLDER + 64];
+    char id[16], name[SCRATCH_SIZE + 64];
     int32_t answer, code = DRAY_OK;
     int pushed = 0;
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||

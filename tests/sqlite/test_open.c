@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What open refuses, with which code and words, and that it leaves alone what is not its own. */
+#include "scratch.h"
 #include "sqlite/rig.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-static char folder[RIG_FOLDER];
-static char path[RIG_FOLDER + 32];
+static char folder[SCRATCH_SIZE];
+static char path[SCRATCH_SIZE + 32];
 static struct rig rig;
 
 /* In place of the C library's, for the driver too: the program is linked with its symbols
@@ -36,7 +37,7 @@ static int set_up(void **state)
 {
     (void)state;
     fake_magic = EXT4_SUPER_MAGIC;
-    rig_make_folder(folder);
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
     rig_init(&rig, path);
     return 0;
@@ -46,7 +47,7 @@ static int tear_down(void **state)
 {
     (void)state;
     rig_close(&rig);
-    rig_remove_folder(folder);
+    scratch_remove(folder);
     return 0;
 }
 
@@ -91,7 +92,7 @@ static void edit(const char *sql)
 
 static int is_there(const char *suffix)
 {
-    char name[RIG_FOLDER + 64];
+    char name[SCRATCH_SIZE + 64];
     snprintf(name, sizeof(name), "%s%s", path, suffix);
     return access(name, F_OK) == 0;
 }
@@ -105,7 +106,7 @@ static unsigned mode_of(const char *name)
 
 static void test_makes_folders_and_files_private(void **state)
 {
-    char name[RIG_FOLDER + 64];
+    char name[SCRATCH_SIZE + 64];
     (void)state;
     mode_t before = umask(0);
     snprintf(path, sizeof(path), "%s/a/b/queue.db", folder);
@@ -152,7 +153,7 @@ static void test_folder(void **state)
 
 static void test_links_and_devices(void **state)
 {
-    char target[RIG_FOLDER + 64], through[RIG_FOLDER + 64];
+    char target[SCRATCH_SIZE + 64], through[SCRATCH_SIZE + 64];
     (void)state;
     snprintf(target, sizeof(target), "%s/other.db", folder);
     assert_int_equal(symlink(target, path), 0);
@@ -170,7 +171,7 @@ static void test_links_and_devices(void **state)
 
 static void test_linked_lock(void **state)
 {
-    char name[RIG_FOLDER + 64];
+    char name[SCRATCH_SIZE + 64];
     (void)state;
     snprintf(name, sizeof(name), "%s-lock", path);
     assert_int_equal(symlink("/dev/null", name), 0);
@@ -332,7 +333,7 @@ static void test_network_file_system(void **state)
 /* A file that goes away under us takes no more pushes for success. */
 static void test_moved_away(void **state)
 {
-    char away[RIG_FOLDER + 64];
+    char away[SCRATCH_SIZE + 64];
     (void)state;
     assert_int_equal(rig_open(&rig), DRAY_OK);
     assert_int_equal(rig_push(&rig, "q", "a", "1"), DRAY_OK);

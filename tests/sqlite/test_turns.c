@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sqlite does that the conformance tests do not look at: large payloads, clocks and boots,
    repair, counts. */
+#include "scratch.h"
 #include "sqlite/rig.h"
 
 #include <setjmp.h>
@@ -12,14 +13,14 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-static char folder[RIG_FOLDER];
+static char folder[SCRATCH_SIZE];
 static struct rig rig;
 
 static int set_up(void **state)
 {
-    char path[RIG_FOLDER + 16];
+    char path[SCRATCH_SIZE + 16];
     (void)state;
-    rig_make_folder(folder);
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/queue.db", folder);
     rig_init(&rig, path);
     return rig_open(&rig) == DRAY_OK ? 0 : -1;
@@ -29,7 +30,7 @@ static int tear_down(void **state)
 {
     (void)state;
     rig_close(&rig);
-    rig_remove_folder(folder);
+    scratch_remove(folder);
     return 0;
 }
 

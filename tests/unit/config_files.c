@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/config_files.h"
 
+#include "scratch.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,14 +11,13 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 void folder_make(char *folder)
 {
-    char name[] = "/tmp/dray-config-XXXXXX";
-    assert_non_null(mkdtemp(name));
+    char name[SCRATCH_SIZE];
+    scratch_make(name);
     char *path = realpath(name, NULL);
     assert_non_null(path);
     assert_true(strlen(path) < 256);
@@ -38,17 +39,9 @@ void folder_write(const char *folder, const char *name, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 void folder_remove(const char *folder)
 {
-    assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_remove(folder);
 }
 
 char *file_text(const char *path)

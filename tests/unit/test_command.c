@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dray/error.h"
 #include "handler/command.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/dray-command-XXXXXX";
+static char folder[SCRATCH_SIZE];
 
 static const struct config config = {.path = "queue.yaml", .folder = folder};
 
@@ -281,7 +282,7 @@ static void assert_dies(int pid)
 static void test_timeout(void **state)
 {
     (void)state;
-    char file[64];
+    char file[SCRATCH_SIZE + 16];
     snprintf(file, sizeof(file), "%s/grandchild", folder);
     const char *const vector[] = {COMMAND_CHILD, "stubborn", file, NULL};
     struct command *command = make(0, vector);
@@ -373,7 +374,7 @@ static void test_orphan(void **state)
 static void test_parent_dies(void **state)
 {
     (void)state;
-    char file[64];
+    char file[SCRATCH_SIZE + 16];
     snprintf(file, sizeof(file), "%s/parent", folder);
     const char *const vector[] = {COMMAND_CHILD, "stubborn", file, NULL};
     struct command *command = NULL;
@@ -436,7 +437,7 @@ static void assert_unresolved(const char *program, int code, const char *text)
 static void test_resolving(void **state)
 {
     (void)state;
-    char path[64];
+    char path[SCRATCH_SIZE + 16];
     assert_unresolved("no-such-program", DRAY_NOTFOUND,
         "queue.yaml:7: handler test: the program 'no-such-program' is not there; install it or "
         "name it by its path");
@@ -547,13 +548,16 @@ static void test_odd_hosts(void **state)
 static int make_folder(void **state)
 {
     (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    scratch_make(folder);
+    return 0;
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
-    return rmdir(folder);
+    int code = rmdir(folder); /* nothing may be left in it */
+    scratch_remove(folder);
+    return code;
 }
 
 int main(void)

@@ -167,6 +167,19 @@ void rig_wait_for_calls(void)
     WAIT_FOR(calls_wait());
 }
 
+static int are_idle(unsigned n)
+{
+    pthread_mutex_lock(&rig->lock);
+    int idle = rig->worker && rig->worker->idle == n && !rig->leading;
+    pthread_mutex_unlock(&rig->lock);
+    return idle;
+}
+
+void rig_wait_for_idle(unsigned n)
+{
+    WAIT_FOR(are_idle(n));
+}
+
 /* ---- callbacks ---- */
 
 static void record(enum rig_kind kind, const struct dray_event *event)

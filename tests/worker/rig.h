@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #define RIG_EVENTS 4096
-#define RIG_PATIENCE_MS 20000 /* for what should happen at once; generous, for slow machines */
+#define RIG_PATIENCE_MS 60000 /* for what should happen at once; generous, for slow machines */
 
 enum rig_kind {
     SAW_START,
@@ -84,6 +84,8 @@ void rig_reopen_abandoned(void);
 /* Wait until so many dispatchers' groups wait for the next turn; until an inline call waits. */
 void rig_wait_for_groups(unsigned n);
 void rig_wait_for_calls(void);
+/* Waits until so many executors are asleep and nobody leads a turn. */
+void rig_wait_for_idle(unsigned n);
 
 /* Milliseconds that nobody moves. */
 int64_t rig_real_ms(void);

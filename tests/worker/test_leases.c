@@ -483,6 +483,7 @@ static void comes_back(void)
     rig_push("t", "a");
     start(2);
     WAIT_FOR(script_count(SCRIPT_RESERVE) >= 5);
+    WAIT_FOR(rig_saw(SAW_TROUBLE) >= 1); /* told by a thread of its own */
     assert_int_equal(rig_saw(SAW_TROUBLE), 1);
     assert_int_equal(rig_event(SAW_TROUBLE, 0).code, DRAY_UNREACHABLE);
     assert_int_equal(rig_runs(), 0);

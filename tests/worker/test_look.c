@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at jobs and mending them: list, get, stats, health, changes, the default instance. */
+#include "scratch.h"
 #include "worker/attempt.h"
 #include "worker/rig.h"
 
@@ -504,10 +505,9 @@ static void write_file(const char *path, const char *text)
 
 static void test_the_default_instance(void **state)
 {
-    char folder[] = "/tmp/dray-default-XXXXXX";
-    char path[64], found[128];
+    char folder[SCRATCH_SIZE], path[SCRATCH_SIZE + 8], found[128];
     (void)state;
-    assert_non_null(mkdtemp(folder));
+    scratch_make(folder);
     snprintf(path, sizeof(path), "%s/q.yaml", folder);
     setenv("DRAY_CONFIG", path, 1);
     assert_null(dray_default(&rig_error)); /* not there yet; the next call tries again */
@@ -532,7 +532,7 @@ static void test_the_default_instance(void **state)
     assert_string_equal(found, "./queue.yaml");
     unlink("queue.yaml");
     assert_int_equal(chdir("/"), 0);
-    rmdir(folder);
+    scratch_remove(folder);
 }
 
 #define WITH(open, test) cmocka_unit_test_setup_teardown(test, open, rig_close)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After a fork, several instances on one store, and a driver that starts its own worker (W7, L2).
  */
+#include "scratch.h"
 #include "worker/rig.h"
 #include "worker/watch.h"
 
@@ -241,8 +242,8 @@ static void test_many_first_dispatches_start_one_worker(void **state)
 
 /* ---- two instances on one file ---- */
 
-static char folder[] = "/tmp/dray-worker-XXXXXX";
-static char store_path[64];
+static char folder[SCRATCH_SIZE];
+static char store_path[SCRATCH_SIZE + 8];
 static struct dray *other;
 
 static struct dray *open_store(void)
@@ -262,7 +263,7 @@ static int open_two(void **state)
 {
     rig_open("memory", 0, NULL);
     rig_close(state);
-    assert_non_null(mkdtemp(folder));
+    scratch_make_in_memory(folder); /* bounds on time hold for no disk that others keep busy */
     snprintf(store_path, sizeof(store_path), "%s/q.db", folder);
     rig = open_store();
     other = open_store();
@@ -271,16 +272,9 @@ static int open_two(void **state)
 
 static int close_two(void **state)
 {
-    char command[128];
     int code = dray_close(other);
     int wrong = rig_close(state) || code != DRAY_OK;
-    static const char *const ends[] = {"", "-wal", "-shm", "-lock", "-spare", "-bell"};
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        snprintf(command, sizeof(command), "%s%s", store_path, ends[i]);
-        unlink(command);
-    }
-    rmdir(folder);
-    snprintf(folder, sizeof(folder), "/tmp/dray-worker-XXXXXX");
+    scratch_remove(folder);
     return wrong ? -1 : 0;
 }
 

@@ -193,7 +193,7 @@ static void test_while_a_dispatcher_leads(void **state)
     struct dray_worker_state glance;
     (void)state;
     start(&(struct dray_worker_options){.concurrency = 2});
-    WAIT_FOR((dray_worker_get_state(rig, &glance), glance.last_look_age_ms >= 0));
+    rig_wait_for_idle(2); /* or one of them would lead */
     script_hold(SCRIPT_PUSH);
     assert_int_equal(pthread_create(&dispatcher, NULL, rig_dispatch_main, NULL), 0);
     script_wait(SCRIPT_PUSH);

@@ -380,7 +380,7 @@ static int meet(void *arg)
 {
     _Atomic int *here = arg;
     atomic_fetch_add(here, 1);
-    int64_t end = rig_real_ms() + 5000;
+    int64_t end = rig_real_ms() + RIG_PATIENCE_MS;
     while (atomic_load(here) < 3 && rig_real_ms() < end)
         rig_nap();
     return atomic_load(here) >= 3;

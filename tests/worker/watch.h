@@ -18,4 +18,7 @@ struct watch watch_start(void);
 /* Milliseconds since then; at least 0. From any thread. */
 int64_t watch_ms(const struct watch *watch);
 
+/* What the machine was away since then. */
+int64_t watch_away_ms(const struct watch *watch);
+
 #endif
