@@ -198,9 +198,7 @@ int fake_start(struct fake *fake)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memset(fake, 0, sizeof(*fake));
-    snprintf(fake->folder, sizeof(fake->folder), "/tmp/dray-fake-XXXXXX");
-    if (!mkdtemp(fake->folder))
-        return -1;
+    scratch_make(fake->folder);
     snprintf(fake->path, sizeof(fake->path), "%s/s", fake->folder);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake->path);
     pthread_mutex_init(&fake->lock, NULL);
@@ -223,8 +221,7 @@ void fake_stop(struct fake *fake)
     close(fake->listener);
     close(fake->wake[0]);
     close(fake->wake[1]);
-    unlink(fake->path);
-    rmdir(fake->folder);
+    scratch_remove(fake->folder);
     pthread_mutex_destroy(&fake->lock);
 }
 

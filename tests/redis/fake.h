@@ -6,6 +6,8 @@
 #ifndef TESTS_REDIS_FAKE_H
 #define TESTS_REDIS_FAKE_H
 
+#include "scratch.h"
+
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +31,7 @@ struct fake_answer {
 
 struct fake {
     char path[96];
-    char folder[64];
+    char folder[SCRATCH_SIZE];
     int listener;
     int wake[2];
     pthread_t thread;

@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,8 +20,6 @@
 
 #define NAP_MS 5
 
-_Thread_local int64_t fleet_lag_ms;
-
 int64_t fleet_ms(void)
 {
     struct timespec now;
@@ -33,10 +30,7 @@ int64_t fleet_ms(void)
 void fleet_nap(void)
 {
     struct timespec ts = {0, NAP_MS * 1000000};
-    int64_t before = fleet_ms();
     nanosleep(&ts, NULL);
-    int64_t over = fleet_ms() - before - 2 * NAP_MS;
-    fleet_lag_ms += over > 0 ? over : 0;
 }
 
 /* ---- one process ---- */
@@ -53,22 +47,27 @@ int redis_is_there(void)
     return 0;
 }
 
-static int free_port(void)
+/* Ports that the system chooses are also what it gives to clients, of other tests too. One that a
+   socket with SO_REUSEADDR is bound to, and does not listen on, is given to nobody; a server that
+   sets that option as well, as redis does, can have it all the same. */
+static void take_port(struct node *node)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof(address);
+    int on = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    node->keeps_port = fd;
+    node->port = ntohs(address.sin_port);
 }
 
 static redisContext *talk(const struct node *node)
 {
-    struct timeval patience = {2, 0};
+    struct timeval patience = {20, 0};
     redisContext *context = redisConnectWithTimeout("127.0.0.1", node->port, patience);
     if (context && !context->err && redisSetTimeout(context, patience) == REDIS_OK)
         return context;
@@ -132,14 +131,13 @@ void node_restart(struct node *node)
     WAIT_FOR(node_says(node, "PING", "PONG"));
 }
 
-void node_start(struct node *node, int is_sentinel, int port, const char *lines)
+void node_start(struct node *node, int is_sentinel, const char *lines)
 {
     char path[96];
     memset(node, 0, sizeof(*node));
     node->is_sentinel = is_sentinel;
-    node->port = port ? port : free_port();
-    snprintf(node->folder, sizeof(node->folder), "/tmp/dray-redis-XXXXXX");
-    assert_non_null(mkdtemp(node->folder));
+    take_port(node);
+    scratch_make_in_memory(node->folder);
     snprintf(path, sizeof(path), "%s/conf", node->folder);
     FILE *conf = fopen(path, "w");
     assert_non_null(conf);
@@ -159,18 +157,11 @@ void node_kill(struct node *node)
     node->pid = 0;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 void node_remove(struct node *node)
 {
     node_kill(node);
-    nftw(node->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(node->folder);
+    close(node->keeps_port);
 }
 
 /* ---- all of them ---- */
@@ -195,9 +186,9 @@ int fleet_is_ready(const struct fleet *fleet, int master)
 void fleet_start(struct fleet *fleet)
 {
     char lines[400];
-    node_start(&fleet->servers[0], 0, 0, "");
+    node_start(&fleet->servers[0], 0, "");
     snprintf(lines, sizeof(lines), "replicaof 127.0.0.1 %d\n", fleet->servers[0].port);
-    node_start(&fleet->servers[1], 0, 0, lines);
+    node_start(&fleet->servers[1], 0, lines);
     WAIT_FOR(node_says(&fleet->servers[1], "INFO replication", "master_link_status:up"));
     snprintf(lines, sizeof(lines),
         "sentinel monitor " FLEET_MASTER " 127.0.0.1 %d 2\n"
@@ -205,7 +196,7 @@ void fleet_start(struct fleet *fleet)
         "sentinel failover-timeout " FLEET_MASTER " 2500\n",
         fleet->servers[0].port);
     for (int i = 0; i < FLEET_SENTINELS; i++)
-        node_start(&fleet->sentinels[i], 1, 0, lines);
+        node_start(&fleet->sentinels[i], 1, lines);
     WAIT_FOR(fleet_is_ready(fleet, 0));
 }
 

@@ -3,6 +3,8 @@
 #ifndef TESTS_REDIS_FLEET_H
 #define TESTS_REDIS_FLEET_H
 
+#include "scratch.h"
+
 #include <hiredis/hiredis.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,13 +19,14 @@ int redis_is_there(void);
 struct node {
     pid_t pid; /* 0: not running */
     int port;
+    int keeps_port; /* a socket that lends the port to nobody else, even while nothing runs */
     int is_sentinel;
-    char folder[64];
+    char folder[SCRATCH_SIZE];
 };
 
-/* A server, with more of redis.conf in `lines` ("" for none), or a sentinel, on `port` or, if that
-   is 0, a free one. Answers before the function returns. */
-void node_start(struct node *node, int is_sentinel, int port, const char *lines);
+/* A server, with more of redis.conf in `lines` ("" for none), or a sentinel, on a free port.
+   Answers before the function returns. */
+void node_start(struct node *node, int is_sentinel, const char *lines);
 /* Again, with its folder and its port. */
 void node_restart(struct node *node);
 void node_kill(struct node *node); /* SIGKILL */
@@ -46,15 +49,12 @@ void fleet_remove(struct fleet *fleet);
 int fleet_is_ready(const struct fleet *fleet, int master);
 
 int64_t fleet_ms(void);
-/* Between two looks at a condition. What the machine took beyond that is added to fleet_lag_ms of
-   the thread. */
-void fleet_nap(void);
-extern _Thread_local int64_t fleet_lag_ms;
+void fleet_nap(void); /* between two looks at a condition */
 
-/* Polls until `condition` holds; ends the test if it does not within half a minute. */
+/* Polls until `condition` holds; ends the test if it does not within a minute. */
 #define WAIT_FOR(condition)                                                                        \
     do {                                                                                           \
-        int64_t end_ = fleet_ms() + 30000;                                                         \
+        int64_t end_ = fleet_ms() + 60000;                                                         \
         while (!(condition)) {                                                                     \
             if (fleet_ms() > end_)                                                                 \
                 fail_msg("%s never came true", #condition);                                        \

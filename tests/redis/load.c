@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redis/load.h"
 
+#include "worker/watch.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -68,11 +70,11 @@ static void push(int number)
     struct dray_error error = DRAY_ERROR_INIT;
     char payload[16];
     snprintf(payload, sizeof(payload), "%d", number);
-    int64_t begun = fleet_ms();
+    struct watch begun = watch_start();
     int code = dray_dispatch(load.producer, "work", payload, NULL, NULL, &error);
-    int64_t now = fleet_ms();
-    if (now - begun > load.slowest)
-        load.slowest = now - begun;
+    int64_t now = fleet_ms(), took = watch_ms(&begun);
+    if (took > load.slowest)
+        load.slowest = took;
     /* EXISTS: an answer that got lost, and the same push once more. */
     if (code == DRAY_OK || code == DRAY_EXISTS) {
         load.accepted[number] = now;
@@ -153,9 +155,9 @@ void load_check_refusals(void)
 
 void load_stop(int64_t since)
 {
+    WAIT_FOR(load_has_run(since));
     load.stop = 1;
     pthread_join(load.thread, NULL);
-    assert_true(load_has_run(since));
     WAIT_FOR(waiting(since, INT64_MAX) == 0);
 }
 
@@ -168,12 +170,12 @@ void load_end(void)
 
 /* ---- in time ---- */
 
-static void expect_in_time(const char *what, int64_t since, int64_t lag)
+static void expect_in_time(const char *what, const struct watch *since)
 {
-    int64_t took = fleet_ms() - since;
-    lag = fleet_lag_ms - lag;
-    print_message("%s after %d ms (the machine lagged %d ms)\n", what, (int)took, (int)lag);
-    assert_true(took < LOAD_BACK_MS + lag);
+    int64_t took = watch_ms(since);
+    print_message("%s after %d ms (and the machine was away %d ms)\n", what, (int)took,
+        (int)watch_away_ms(since));
+    assert_true(took < LOAD_BACK_MS);
 }
 
 static long long completed(const struct node *node)
@@ -186,17 +188,17 @@ static long long completed(const struct node *node)
 
 void load_expect_bell(const struct node *server)
 {
-    int64_t writable = fleet_ms(), lag = fleet_lag_ms;
+    struct watch writable = watch_start();
     WAIT_FOR(node_says(server, "CLIENT LIST TYPE pubsub", " sub=1"));
-    expect_in_time("bell", writable, lag);
+    expect_in_time("bell", &writable);
 }
 
 void load_expect_work(const struct node *server)
 {
-    int64_t writable = fleet_ms(), lag = fleet_lag_ms;
+    struct watch writable = watch_start();
     long long before = completed(server);
     WAIT_FOR(completed(server) > before);
-    expect_in_time("at work", writable, lag);
+    expect_in_time("at work", &writable);
     WAIT_FOR(node_says(server, "CLIENT LIST TYPE pubsub", " sub=1"));
-    expect_in_time("bell", writable, lag);
+    expect_in_time("bell", &writable);
 }

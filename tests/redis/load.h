@@ -24,7 +24,7 @@ void load_end(void);
 int load_pushed(void);           /* so many pushes were answered */
 int load_has_run(int64_t since); /* nonzero if a job accepted since then has run */
 int load_lost(int64_t before);   /* so many accepted before have never run */
-int64_t load_slowest(void);      /* the longest that a push took, in milliseconds */
+int64_t load_slowest(void);      /* the longest that a push took, in ms (worker/watch.h) */
 /* Fails the test if a push was refused without a reason, or with one that does not fit a server
    that is away. */
 void load_check_refusals(void);

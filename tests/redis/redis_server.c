@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -60,8 +59,8 @@ static pid_t running;
 
 static void end_running(void)
 {
-    if (running)
-        kill(running, SIGKILL);
+    if (running && kill(running, SIGKILL) == 0)
+        waitpid(running, NULL, 0);
 }
 
 void server_restart(struct server *server)
@@ -83,7 +82,7 @@ void server_restart(struct server *server)
     if (!registered)
         registered = atexit(end_running) == 0;
     running = server->pid;
-    int64_t end = now_ms() + 20000;
+    int64_t end = now_ms() + 60000;
     struct timespec pause = {0, 10000000};
     while (!answers(server)) {
         assert_true(now_ms() < end);
@@ -95,8 +94,7 @@ void server_start(struct server *server, int aof)
 {
     memset(server, 0, sizeof(*server));
     server->aof = aof;
-    snprintf(server->folder, sizeof(server->folder), "/tmp/dray-redis-XXXXXX");
-    assert_non_null(mkdtemp(server->folder));
+    scratch_make_in_memory(server->folder);
     snprintf(server->socket, sizeof(server->socket), "%s/s", server->folder);
     server_restart(server);
 }
@@ -110,16 +108,8 @@ void server_kill(struct server *server)
     server->pid = running = 0;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 void server_remove(struct server *server)
 {
     server_kill(server);
-    nftw(server->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(server->folder);
 }

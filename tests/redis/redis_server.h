@@ -3,13 +3,15 @@
 #ifndef TESTS_REDIS_REDIS_SERVER_H
 #define TESTS_REDIS_REDIS_SERVER_H
 
+#include "scratch.h"
+
 #include <hiredis/hiredis.h>
 #include <sys/types.h>
 
 struct server {
     pid_t pid; /* 0: not running */
     int aof;   /* appendonly yes, appendfsync always */
-    char folder[64];
+    char folder[SCRATCH_SIZE];
     char socket[96];
 };
 

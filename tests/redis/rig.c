@@ -129,7 +129,7 @@ struct dray_call *rig_call(struct rig *rig)
 {
     rig->error = (struct dray_error)DRAY_ERROR_INIT;
     rig->call = (struct dray_call){.size = sizeof(rig->call),
-        .budget_ms = rig->budget_ms ? rig->budget_ms : 1000,
+        .budget_ms = rig->budget_ms ? rig->budget_ms : RIG_BUDGET_MS,
         .error = &rig->error,
         .job = see_job,
         .stats = see_stats,

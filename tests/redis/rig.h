@@ -6,6 +6,7 @@
 #include "dray/driver.h"
 
 #define RIG_SHOWN 64
+#define RIG_BUDGET_MS 20000  /* of each call; generous, for busy machines */
 #define RIG_DEDUPE_MS 120000 /* the option dedupe_keep */
 
 struct rig {
@@ -17,7 +18,7 @@ struct rig {
     const char *path; /* of a socket, or NULL: 127.0.0.1 at `port` */
     int port;
     int64_t (*clock)(void); /* milliseconds; NULL: the server's time counts */
-    uint32_t budget_ms;     /* of each call; 0: a second */
+    uint32_t budget_ms;     /* of each call; 0: RIG_BUDGET_MS */
     void *user;             /* for a test's own sinks */
     uint64_t nonce;
     char holder[1][DRAY_NAME_MAX + 1]; /* of the unique key, by rig_push */

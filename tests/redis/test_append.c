@@ -518,7 +518,7 @@ static void test_bell(void **state)
         struct pollfd one = {.fd = fd, .events = POLLIN};
         assert_int_equal(poll(&one, 1, 0), 0);
         ways_push(&batch, "an empty list", DRAY_OK, "a");
-        assert_int_equal(poll(&one, 1, 10000), 1);
+        assert_int_equal(poll(&one, 1, 60000), 1);
         assert_int_equal(rig_reserve(&sleeper, 1, 0, 0), DRAY_OK);
         assert_int_equal(sleeper.nshown, 1);
         ways_forget();

@@ -20,7 +20,7 @@
 #include <time.h>
 
 /* What a client does with an unclear or refused call: the same again, until a definite answer. */
-#define TRIES 400
+#define TRIES 6000
 
 static void pause_ms(long ms)
 {

@@ -7,6 +7,7 @@
 #include "host_fail.h"
 #include "redis/herald.h"
 #include "redis/store.h"
+#include "worker/watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@
 #define HERALDS 2
 #define OLD 1001
 #define NEW 1002
+#define PATIENCE_MS 60000 /* for what should happen at once */
 
 static struct herald heralds[HERALDS];
 static struct store store;
@@ -68,14 +70,12 @@ static void nap(void)
 static int32_t find(void)
 {
     struct dray_call call = {.size = sizeof(call), .error = &error};
-    store.link.deadline_ms = store_clock_ms() + 10000;
+    store.link.deadline_ms = store_clock_ms() + PATIENCE_MS;
     return sentinel_find(&store, &call);
 }
 
-/* An instance whose server is the one at port OLD, as both sentinels say. */
-static int begin(void **state)
+static void arrange(void)
 {
-    (void)state;
     for (int i = 0; i < HERALDS; i++)
         herald_start(&heralds[i], OLD);
     memset(&store, 0, sizeof(store));
@@ -84,10 +84,6 @@ static int begin(void **state)
     error = (struct dray_error)DRAY_ERROR_INIT;
     warnings = 0;
     sentinel_init(&store);
-    assert_int_equal(find(), DRAY_OK);
-    assert_int_equal(store.link.place.port, OLD);
-    assert_int_equal(herald_get(&heralds[0], &heralds[0].subscribed), 1);
-    return 0;
 }
 
 static int end(void **state)
@@ -99,26 +95,63 @@ static int end(void **state)
     return 0;
 }
 
+/* An instance whose server is the one at port OLD, as both sentinels say; it listens to the first
+   of them, unless that one was not given the processor for half a second. */
+static int begin(void **state)
+{
+    for (int tries = 0; tries < 20; tries++) {
+        if (tries)
+            end(state);
+        arrange();
+        if (find() == DRAY_OK && store.sentinel.at == 0)
+            break;
+    }
+    assert_int_equal(store.link.place.port, OLD);
+    assert_int_equal(store.sentinel.at, 0);
+    assert_int_equal(herald_get(&heralds[0], &heralds[0].subscribed), 1);
+    return 0;
+}
+
 static void set_all(size_t member, int value)
 {
     for (int i = 0; i < HERALDS; i++)
         herald_set(&heralds[i], (int *)(void *)((char *)&heralds[i] + member), value);
 }
 
-/* As an instance under load asks before each call; the longest that it took into `slowest`. */
+/* As an instance asks before each call; the longest that it took into `slowest`. */
+static int look(int64_t *slowest)
+{
+    struct watch begun = watch_start();
+    int moved = sentinel_moved(&store);
+    int64_t took = watch_ms(&begun);
+    if (slowest && took > *slowest)
+        *slowest = took;
+    return moved;
+}
+
+/* The same under load. */
 static int moves_within(int64_t ms, int64_t *slowest)
 {
-    int64_t until = store_clock_ms() + ms;
-    for (;;) {
+    for (int64_t until = store_clock_ms() + ms;;) {
         int64_t before = store_clock_ms();
-        int moved = sentinel_moved(&store);
-        int64_t took = store_clock_ms() - before;
-        if (slowest && took > *slowest)
-            *slowest = took;
+        int moved = look(slowest);
         if (moved || before >= until)
             return moved;
         nap();
     }
+}
+
+/* Nobody answers, and that is said once, however long it lasts. */
+static void expect_silence(int64_t *slowest)
+{
+    int64_t until = store_clock_ms() + PATIENCE_MS;
+    while (!warnings) {
+        assert_true(store_clock_ms() < until);
+        assert_false(moves_within(0, slowest));
+        nap();
+    }
+    assert_false(moves_within(1500, slowest));
+    assert_int_equal(warnings, 1);
 }
 
 static void expect_new(void)
@@ -138,7 +171,7 @@ static void test_word_alone(void **state)
     set_all(offsetof(struct herald, mute), 1);
     assert_false(moves_within(20, NULL));
     herald_set(&heralds[0], &heralds[0].publish, NEW);
-    assert_true(moves_within(10000, NULL));
+    assert_true(moves_within(PATIENCE_MS, NULL));
     expect_new();
     assert_int_equal(herald_get(&heralds[0], &heralds[0].asked), asked);
 }
@@ -148,7 +181,7 @@ static void test_asking_alone(void **state)
 {
     (void)state;
     set_all(offsetof(struct herald, tells), NEW);
-    assert_true(moves_within(10000, NULL));
+    assert_true(moves_within(PATIENCE_MS, NULL));
     expect_new();
 }
 
@@ -159,9 +192,9 @@ static void test_word_of_busy_sentinels(void **state)
     (void)state;
     set_all(offsetof(struct herald, mute), 1);
     set_all(offsetof(struct herald, publish), NEW);
-    int64_t begun = store_clock_ms();
-    assert_true(moves_within(10000, NULL));
-    assert_true(store_clock_ms() - begun < 1000);
+    struct watch begun = watch_start();
+    assert_true(moves_within(PATIENCE_MS, NULL));
+    assert_true(watch_ms(&begun) < 1000);
     expect_new();
 }
 
@@ -171,13 +204,12 @@ static void test_busy_sentinels_come_back(void **state)
     (void)state;
     set_all(offsetof(struct herald, mute), 1);
     store.sentinel.check_ms = 0;
-    assert_false(moves_within(1600, NULL));
-    assert_int_equal(warnings, 1);
+    expect_silence(NULL);
     set_all(offsetof(struct herald, tells), NEW);
     set_all(offsetof(struct herald, mute), 0);
-    int64_t begun = store_clock_ms();
-    assert_true(moves_within(10000, NULL));
-    assert_true(store_clock_ms() - begun < 2000);
+    struct watch begun = watch_start();
+    assert_true(moves_within(PATIENCE_MS, NULL));
+    assert_true(watch_ms(&begun) < 2000);
     expect_new();
 }
 
@@ -189,7 +221,7 @@ static void test_old_answer(void **state)
     store.sentinel.check_ms = 0;
     assert_false(sentinel_moved(&store)); /* asks */
     herald_set(&heralds[0], &heralds[0].publish, NEW);
-    assert_true(moves_within(10000, NULL));
+    assert_true(moves_within(PATIENCE_MS, NULL));
     expect_new();
     set_all(offsetof(struct herald, tells), NEW);
     herald_set(&heralds[0], &heralds[0].late, OLD);
@@ -264,7 +296,7 @@ static void test_sentinel_that_hangs(void **state)
     (void)state;
     herald_set(&heralds[0], &heralds[0].hangs, 1);
     herald_set(&heralds[1], &heralds[1].tells, NEW);
-    assert_true(moves_within(10000, &slowest));
+    assert_true(moves_within(PATIENCE_MS, &slowest));
     expect_new();
     print_message("the slowest look took %d ms\n", (int)slowest);
     assert_true(slowest < 250); /* asking in turn, each for half a second, it was 500 */
@@ -276,8 +308,7 @@ static void test_sentinels_that_hang(void **state)
     (void)state;
     set_all(offsetof(struct herald, hangs), 1);
     store.sentinel.check_ms = 0;
-    assert_false(moves_within(2500, &slowest));
-    assert_int_equal(warnings, 1);
+    expect_silence(&slowest);
     print_message("the slowest look took %d ms\n", (int)slowest);
     assert_true(slowest < 250); /* 1,000 */
 }

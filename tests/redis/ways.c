@@ -120,7 +120,7 @@ struct dray_push *ways_fill(struct batch *b, const char *queue, const char *id, 
 {
     assert_true(n <= WAYS_MOST + 1);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(b->ids[i], sizeof(b->ids[i]), "%.56s%u", id, i);
+        snprintf(b->ids[i], sizeof(b->ids[i]), "%.54s%u", id, i);
         b->jobs[i] = (struct dray_job){.size = sizeof(b->jobs[i]),
             .priority = DRAY_PRIORITY_NORMAL,
             .id = str(b->ids[i]),
