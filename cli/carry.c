@@ -10,6 +10,7 @@
 #define BATCH_JOBS 500u
 #define BATCH_BYTES (4u * 1024 * 1024)
 #define REFUSALS_SHOWN 20u
+#define PASSES 5
 #define MOVABLE "ready,delayed,dead,done"
 
 int carry_init(struct carry *c, size_t most)
@@ -106,6 +107,19 @@ static void take_back(struct carry *c, const char *id)
         error.text);
 }
 
+/* It has ended there, or somebody removed it; or it was moved by another command, which found it in
+   the new store, and then it must not be taken back. */
+static void name_gone(struct carry *c, const char *id)
+{
+    c->conflict = 1;
+    if (++c->gone > REFUSALS_SHOWN)
+        return;
+    fail(c->cli, EXIT_CONFLICT, DRAY_NOTFOUND,
+        "job %s was done, deleted or moved by somebody else while it was moved; it is in the new "
+        "store",
+        id);
+}
+
 /* Out of the old one. */
 static int remove_batch(struct carry *c)
 {
@@ -119,6 +133,8 @@ static int remove_batch(struct carry *c)
             take_back(c, c->ids[i]);
         else if (c->out[i].code == DRAY_EXISTS)
             c->there++;
+        else if (c->answers[i] == DRAY_NOTFOUND)
+            name_gone(c, c->ids[i]);
         else
             c->moved++;
     }
@@ -160,55 +176,86 @@ static int add_job(const struct dray_job_info *seen, void *user)
     return 0;
 }
 
-int carry_list(struct carry *c, const char *queue, dray_job_fn each)
+static uint64_t waiting_in(const struct dray_queue_stats *queue)
+{
+    return queue->ready + queue->delayed + queue->dead + queue->done;
+}
+
+int carry_list(struct carry *c, const struct dray_queue_stats *queue, dray_job_fn each)
 {
     struct dray_error error = DRAY_ERROR_INIT;
-    struct dray_list_options which = {.queue = queue, .state = MOVABLE};
+    struct dray_list_options which = {
+        .queue = queue->name, .state = MOVABLE, .limit = waiting_in(queue)};
     c->status = EXIT_DONE;
+    if (!which.limit)
+        return EXIT_DONE;
     int code = dray_list(c->from, &which, each, c, &error);
     if (c->status != EXIT_DONE)
         return c->status;
     return code == DRAY_OK ? EXIT_DONE : report(c->cli, &error);
 }
 
-/* Jobs that ran when the queue was paused come back to be tried again, so one pass may not do. */
+/* How many jobs of the queue there are now, its name our own. EXIT_DONE, or the exit status,
+   reported. */
+static int count_queue(struct carry *c, struct dray_queue_stats *queue)
+{
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct dray_stats *stats = NULL;
+    if (dray_get_stats(c->from, c->queue, &stats, &error) != DRAY_OK)
+        return report(c->cli, &error);
+    *queue = stats->nqueues > 0 ? stats->queues[0] : (struct dray_queue_stats){0};
+    queue->name = c->queue;
+    dray_stats_free(stats);
+    return EXIT_DONE;
+}
+
+static int move_pass(struct carry *c)
+{
+    struct dray_queue_stats queue;
+    int status = count_queue(c, &queue);
+    if (status == EXIT_DONE)
+        status = carry_list(c, &queue, add_job);
+    if (status == EXIT_DONE && c->n > 0)
+        status = move_batch(c);
+    clear_batch(c);
+    return status;
+}
+
+/* Jobs that ran when the queue was paused come back to be tried again, and others are pushed, so
+   one pass may not do. A producer that never rests is not waited for. */
 static int move_jobs(struct carry *c)
 {
     uint64_t refused = c->refused;
-    uint64_t before;
     c->shown = 0;
-    do {
-        before = c->moved + c->there;
+    for (int pass = 0; pass < PASSES; pass++) {
+        uint64_t before = c->moved + c->there + c->gone;
         c->refused = refused;
-        int status = carry_list(c, c->queue, add_job);
-        if (status == EXIT_DONE && c->n > 0)
-            status = move_batch(c);
-        clear_batch(c);
+        int status = move_pass(c);
         if (status != EXIT_DONE)
             return status;
+        if (c->moved + c->there + c->gone == before)
+            break;
         c->shown = 1;
-    } while (c->moved + c->there > before);
+    }
     return EXIT_DONE;
 }
 
 /* What is left where it was: those that run, and those that were refused. */
 static int count_left(struct carry *c, uint64_t refused)
 {
-    struct dray_error error = DRAY_ERROR_INIT;
-    struct dray_stats *stats = NULL;
-    if (dray_get_stats(c->from, c->queue, &stats, &error) != DRAY_OK)
-        return report(c->cli, &error);
-    const struct dray_queue_stats none = {.name = c->queue};
-    const struct dray_queue_stats *queue = stats->nqueues > 0 ? &stats->queues[0] : &none;
-    uint64_t left = queue->ready + queue->delayed + queue->dead + queue->done;
-    c->running += queue->active;
-    dray_stats_free(stats);
+    struct dray_queue_stats queue;
+    int status = count_queue(c, &queue);
+    if (status != EXIT_DONE)
+        return status;
+    uint64_t left = waiting_in(&queue);
+    c->running += queue.active;
     if (left <= refused)
         return EXIT_DONE;
     c->conflict = 1;
+    c->left += left - refused;
     fail(c->cli, EXIT_CONFLICT, DRAY_CONFLICT,
-        "queue %s: %" PRIu64 " jobs came while the others were moved; move again", c->queue,
-        left - refused);
+        "queue %s: %" PRIu64 " jobs came while the others were moved, and are left; move again",
+        c->queue, left - refused);
     return EXIT_DONE;
 }
 

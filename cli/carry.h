@@ -19,7 +19,9 @@ struct carry {
     struct dray *from;
     struct dray *to;
     uint64_t moved, there, refused; /* stored now; found in the new store; left in the old one */
+    uint64_t gone;                  /* stored now, and out of the old one before we came to it */
     uint64_t running;               /* with their workers, in the old one */
+    uint64_t left;                  /* came into the old one meanwhile */
     int paused;                     /* a queue of the old store, by us */
     int conflict;                   /* reported: move again */
     int status;                     /* for functions of carry_list to end it with */
@@ -40,11 +42,13 @@ struct carry {
 int carry_init(struct carry *c, size_t most);
 void carry_free(struct carry *c);
 
-/* Lists the jobs of `queue` in the old store that do not run. EXIT_DONE, or the exit status,
-   reported; if `each` returns other than 0, c->status. */
-int carry_list(struct carry *c, const char *queue, dray_job_fn each);
+/* Lists the jobs of a queue in the old store that do not run: no more than there were when it was
+   counted, since a producer may be quicker. EXIT_DONE, or the exit status, reported; if `each`
+   returns other than 0, c->status. */
+int carry_list(struct carry *c, const struct dray_queue_stats *queue, dray_job_fn each);
 
-/* Carries a whole queue. EXIT_DONE, or the exit status, reported. */
+/* Carries a queue: what is there, and in a few further passes what comes meanwhile. EXIT_DONE, or
+   the exit status, reported. */
 int carry_queue(struct carry *c, const char *queue);
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "carry.h"
 #include "cli.h"
+#include "jobs.h"
 #include "json_out.h"
 #include "verbs.h"
+
+#include <dray/driver.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct move_values {
     const char *from;
@@ -43,7 +47,7 @@ static int check_job(const struct dray_job_info *job, void *user)
 static int check_queue(struct carry *carry, const struct dray_queue_stats *queue)
 {
     carry->running += queue->active;
-    return carry_list(carry, queue->name, check_job);
+    return carry_list(carry, queue, check_job);
 }
 
 /* DRAY_OK, or a code. */
@@ -56,24 +60,55 @@ static int is_paused(struct dray *dray, const char *queue, int *paused, struct d
     return code;
 }
 
-/* Moved into the store that they are in, jobs would be removed from it. Two configurations can name
-   one store in many ways, so it is tried: a queue that nobody else touches is paused in the one;
-   does that show in the other? */
-static int refuse_one_store(struct carry *carry)
+/* ---- is it one store? ---- */
+
+#define PROBE_LATER_MS (365 * INT64_C(86400000))
+
+/* A job that nobody would run for a year. Its id is this command's own, since two may try at once;
+   left behind by one that was killed, it says what it is. */
+static int put_probe(const struct carry *carry, const char *queue, const char *id)
 {
-    static const char probe[] = "dray-move";
     struct dray_error error = DRAY_ERROR_INIT;
-    int same = 0;
-    /* A move that was killed here may have left it paused. */
-    if (is_paused(carry->to, probe, &same, &error) != DRAY_OK ||
-        (same && dray_resume(carry->to, probe, &error) != DRAY_OK) ||
-        dray_pause(carry->from, probe, &error) != DRAY_OK ||
-        is_paused(carry->to, probe, &same, &error) != DRAY_OK ||
-        dray_resume(carry->from, probe, &error) != DRAY_OK)
+    const struct dray_job_info probe = {.id = id,
+        .queue = queue,
+        .type = "dray-move",
+        .state = "delayed",
+        .priority = DRAY_PRIORITY_NORMAL,
+        .payload = "null",
+        .payload_len = 4,
+        .run_at_ms = wall_now_ms() + PROBE_LATER_MS,
+        .last_error = "left behind by a `dray move` that was killed; delete it"};
+    int answer;
+    /* The removal of nothing: a store that removes no jobs would keep this one. */
+    if (dray_remove_batch(carry->to, queue, &id, 1, &answer, &error) != DRAY_OK ||
+        dray_restore(carry->to, &probe, 1, 0, NULL, &error) != DRAY_OK)
         return report(carry->cli, &error);
-    if (!same)
-        return EXIT_DONE;
-    return misuse(carry->cli, "both configurations name the same store");
+    return EXIT_DONE;
+}
+
+/* Moved into the store that they are in, jobs would be removed from it. Two configurations can name
+   one store in many ways, so it is tried: does a job that is put into the new one show in the old
+   one? */
+static int refuse_one_store(const struct carry *carry, const char *queue)
+{
+    struct dray_error error = DRAY_ERROR_INIT, left = DRAY_ERROR_INIT;
+    struct dray_job_info *seen = NULL;
+    uint64_t salt;
+    char id[40];
+    if (getentropy(&salt, sizeof(salt)) != 0)
+        return fail(carry->cli, EXIT_INTERNAL, DRAY_IO, "the system gives no random numbers");
+    snprintf(id, sizeof(id), "dray-move-%016" PRIx64, salt);
+    int status = put_probe(carry, queue, id);
+    if (status != EXIT_DONE)
+        return status;
+    int code = dray_get(carry->from, queue, id, &seen, &error);
+    dray_job_info_free(seen);
+    /* If somebody has removed it, then maybe before we looked. */
+    if (dray_remove(carry->to, queue, id, 0, &left) != DRAY_OK)
+        return report(carry->cli, &left);
+    if (code == DRAY_OK)
+        return misuse(carry->cli, "both configurations name the same store");
+    return code == DRAY_NOTFOUND ? EXIT_DONE : report(carry->cli, &error);
 }
 
 /* ---- the verb ---- */
@@ -100,7 +135,9 @@ static void tell(const struct carry *carry)
     json_uint(&out, "moved", carry->moved);
     json_uint(&out, "there", carry->there);
     json_uint(&out, "refused", carry->refused);
+    json_uint(&out, "gone", carry->gone);
     json_uint(&out, "running", carry->running);
+    json_uint(&out, "left", carry->left);
     json_bool(&out, "dry_run", values->dry_run);
     json_end_object(&out);
     json_finish(&out);
@@ -142,8 +179,8 @@ static int move_all(struct carry *carry)
     if (dray_get_stats(carry->from, values->queue, &stats, &error) != DRAY_OK)
         return report(carry->cli, &error);
     int status = each_queue(carry, stats, check_queue);
-    if (status == EXIT_DONE && !values->dry_run)
-        status = refuse_one_store(carry);
+    if (status == EXIT_DONE && !values->dry_run && stats->nqueues > 0)
+        status = refuse_one_store(carry, stats->queues[0].name);
     if (status == EXIT_DONE && !values->dry_run) {
         carry->moved = carry->running = 0; /* they were counts of what would be */
         status = each_queue(carry, stats, move_queue);
@@ -217,8 +254,8 @@ const struct verb verb_move = {
     .notes =
         "Jobs keep their id, state, attempts and times, and workers may run on both sides. The "
         "queues that are left are paused. Stopped at any moment, it can be run again. Exit "
-        "status 5: some jobs still run, or were left out because their id or unique key is "
-        "another job's.",
+        "status 5: some jobs still run, came meanwhile, ended while they were moved, or were left "
+        "out because their id or unique key is another job's.",
     .examples = {"dray move --from sqlite.yaml --to redis.yaml",
         "dray move --from sqlite.yaml --to redis.yaml --dry-run",
         "dray move --from old.yaml --to new.yaml --queue mail"},

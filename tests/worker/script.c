@@ -27,6 +27,7 @@ struct part {
     int held;    /* calls wait */
     int waiting; /* one does */
     unsigned count;
+    void (*before)(void);
 };
 
 static struct {
@@ -86,6 +87,13 @@ void script_go(enum script_op op)
     pthread_mutex_lock(&script.lock);
     script.part[op].held = 0;
     pthread_cond_broadcast(&script.moved);
+    pthread_mutex_unlock(&script.lock);
+}
+
+void script_before(enum script_op op, void (*act)(void))
+{
+    pthread_mutex_lock(&script.lock);
+    script.part[op].before = act;
     pthread_mutex_unlock(&script.lock);
 }
 
@@ -168,8 +176,13 @@ static void leave(void)
 /* What the script has for this call: DRAY_OK or the code to give, and whether to carry it out. */
 static int32_t consult(enum script_op op, int *done)
 {
-    pthread_mutex_lock(&script.lock);
     struct part *part = &script.part[op];
+    pthread_mutex_lock(&script.lock);
+    void (*before)(void) = part->before;
+    pthread_mutex_unlock(&script.lock);
+    if (before)
+        before();
+    pthread_mutex_lock(&script.lock);
     part->count++;
     while (part->held) {
         part->waiting = 1;

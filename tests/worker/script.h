@@ -42,6 +42,9 @@ void script_hold(enum script_op op);
 void script_wait(enum script_op op);
 void script_go(enum script_op op);
 
+/* Called by each call of `op` before it does anything, on its thread; NULL: no more. */
+void script_before(enum script_op op, void (*act)(void));
+
 /* What lists say of active jobs from now on: how long their leases still are. 0: the truth. */
 void script_say_lease(uint64_t left_ms);
 
