@@ -164,7 +164,7 @@ static int64_t server_ms(struct scene *scene)
 }
 
 /* For plain turns: somebody looked lately, and a job has ended. */
-static void waiting_plain(struct scene *scene)
+static void idle_plain(struct scene *scene)
 {
     uint32_t n = scene->n;
     scene->plain = 1;
@@ -173,6 +173,11 @@ static void waiting_plain(struct scene *scene)
     lease(scene, 60000);
     fine(scene, settle(&scene->eye, scene, 0, DRAY_VERDICT_DONE));
     scene->n = n;
+}
+
+static void waiting_plain(struct scene *scene)
+{
+    idle_plain(scene);
     waiting(scene);
 }
 
@@ -287,14 +292,13 @@ static int32_t run_extend(struct scene *scene, int again)
 
 /* Settles some of what is held and renews the others, pushes a job, reserves as many. The first
    answers are those of the leases, the last is that of the group. */
-static int32_t turn(struct scene *scene, int again, uint32_t half, uint32_t priority)
+static int32_t turn(struct scene *scene, int again, uint32_t n, uint32_t half, uint32_t priority)
 {
     static char ids[SCENE_JOBS][16], more[SCENE_JOBS][16];
     static struct dray_lease rows[SCENE_JOBS];
     static const struct dray_lease *leases[SCENE_JOBS];
     struct rig *rig = &scene->rig;
     struct scene_text text = saying(scene);
-    uint32_t n = scene->n;
     fill_leases(scene, 0, n, DRAY_VERDICT_DONE, rows, leases, ids);
     struct dray_job job = {.size = sizeof(job),
         .priority = priority,
@@ -311,8 +315,8 @@ static int32_t turn(struct scene *scene, int again, uint32_t half, uint32_t prio
         .answers = &scene->answers[n],
         .njobs = 1};
     struct dray_push *groups[] = {&group};
-    struct dray_reserve wish =
-        scene_want(n, again ? DRAY_RESERVE_REPLAY : 0, again ? scene->nonce : ++scene->nonce);
+    struct dray_reserve wish = scene_want(
+        scene->n, again ? DRAY_RESERVE_REPLAY : 0, again ? scene->nonce : ++scene->nonce);
     struct dray_turn all = {.size = sizeof(all),
         .nsettle = half,
         .settle = leases,
@@ -332,12 +336,18 @@ static int32_t turn(struct scene *scene, int again, uint32_t half, uint32_t prio
 
 static int32_t run_turn(struct scene *scene, int again)
 {
-    return turn(scene, again, scene->n / 2, 1);
+    return turn(scene, again, scene->n, scene->n / 2, 1);
 }
 
 static int32_t run_plain_turn(struct scene *scene, int again)
 {
-    return turn(scene, again, scene->n, DRAY_PRIORITY_NORMAL);
+    return turn(scene, again, scene->n, scene->n, DRAY_PRIORITY_NORMAL);
+}
+
+/* Nothing was held and nothing waits: the job that is pushed is handed out. */
+static int32_t run_hand_over(struct scene *scene, int again)
+{
+    return turn(scene, again, 0, 0, DRAY_PRIORITY_NORMAL);
 }
 
 static int32_t run_kick(struct scene *scene, int again)
@@ -403,6 +413,7 @@ const struct act scene_acts[] = {
     {"plain reserve", waiting_plain, run_reserve, DRAY_OK, 0, 0},
     {"plain ack", leased_plain, run_ack, DRAY_STALE, 0, 0},
     {"plain turn", leased_plain, run_plain_turn, DRAY_STALE, 0, 1},
+    {"hand over", idle_plain, run_hand_over, DRAY_STALE, 0, 1},
     {"ack of two kinds", leased_apart, run_ack, DRAY_STALE, 0, 0},
     {"plain retry", leased_plain, run_retry, DRAY_STALE, 0, 0},
     {"plain extend", leased_plain, run_extend, DRAY_OK, 0, 0},

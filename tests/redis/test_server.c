@@ -446,7 +446,7 @@ static void test_right_to_another_bell(void **state)
     assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(push_to(&rig, "other", 0), DRAY_DENIED);
-        assert_non_null(strstr(rig.error.text, "may not publish to {dray:other}:bell"));
+        assert_non_null(strstr(rig.error.text, "may not PUBLISH {dray:other}:bell"));
     }
     redisReply *jobs = redisCommand(own, "EXISTS {dray:other}:jobs {dray:other}:ready5");
     assert_int_equal(jobs->integer, 0);

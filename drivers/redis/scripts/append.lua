@@ -68,8 +68,10 @@ if failed(rung) then
     return undo(n, rung.err)
 end
 for i = 2 * n + 4, #ARGV, 2 do
-    local field, answer = 'pushed:' .. ARGV[i], nil
-    if failed(try('HINCRBY', totals, field, ARGV[i + 1])) then
+    local field = 'pushed:' .. ARGV[i]
+    local answer = try('HINCRBY', totals, field, ARGV[i + 1])
+    if failed(answer) and (string.find(answer.err, 'integer', 1, true) or
+        string.find(answer.err, 'overflow', 1, true)) then
         answer = try('HSET', totals, field, ARGV[i + 1]) -- it was no number
     end
     if failed(answer) then

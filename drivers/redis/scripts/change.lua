@@ -109,9 +109,46 @@ local function changing()
         end
     end
 
+    local function need_endings(q, keep)
+        if #q.done > 0 and keep > 0 then
+            need(q.base .. 'ending', 'RPUSH', 'PEXPIRE')
+            need(q.base .. 'ending_old', 'PEXPIRE')
+            need(q.meta, 'HINCRBY', 'HSET')
+            if not may('RENAME', q.base .. 'ending', q.base .. 'ending_old') then
+                error({err = 'NOPERM this user may not RENAME ' .. q.base .. 'ending'})
+            end
+        end
+    end
+
+    -- What flush is about to call.
+    local function need_all(q, keep)
+        local function need_if(condition, key, ...)
+            if condition then
+                need(key, ...)
+            end
+        end
+        local ended = #q.done + #q.gone > 0
+        local keyed, batched = next(q.unique_set), next(q.batch_read)
+        need_if(#q.fresh > 0, q.jobs, 'HSET')
+        need_if(ended, q.jobs, 'HDEL')
+        need_if(next(q.state_set), q.state, 'HSET')
+        need_if(ended or #q.stateless > 0, q.state, 'HDEL')
+        need_if(keyed, q.unique, 'HSET', 'HDEL')
+        need_if(next(q.count), q.totals, 'HINCRBY')
+        need_if(batched, q.batches, 'HSET', 'HDEL')
+        need_if(batched or #q.unleased + #q.done > 0, q.leases, 'ZREM')
+        for key in pairs(q.scores) do
+            need(key, 'ZADD')
+        end
+        for key in pairs(q.lists) do
+            need(key, 'RPUSH')
+        end
+        need_endings(q, keep)
+    end
+
     -- Every key that will be written is read first: one of another type ends the script before
     -- anything is changed.
-    local function probe(q)
+    local function probe(q, keep)
         call('HLEN', q.jobs)
         call('HLEN', q.state)
         if next(q.unique_set) then
@@ -133,8 +170,9 @@ local function changing()
             q.rings = call('LLEN', key) == 0 or q.rings
         end
         if q.rings then
-            probe_bell(q)
+            need_bell(q)
         end
+        need_all(q, keep)
     end
 
     -- In lists, which cost least. A push that is sent again has them put into sets (people.lua).

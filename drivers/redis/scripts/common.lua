@@ -34,10 +34,27 @@ end
 
 -- Counts in a hash; what is there and is no number is written over.
 local function count(key, field, n)
-    if type(redis.pcall('HINCRBY', key, field, digits(n))) == 'table' then
+    local answer = redis.pcall('HINCRBY', key, field, digits(n))
+    if type(answer) == 'table' then
+        if not string.find(answer.err, 'integer', 1, true) and
+            not string.find(answer.err, 'overflow', 1, true) then
+            error(answer)
+        end
         call('HSET', key, field, digits(n))
     end
     wrote = true
+end
+
+-- A right can be taken away at any time, and who may not do all of what is to be written is to hear
+-- so before the first of it: a script that is stopped halfway could leave a job that is nowhere.
+local may = redis.acl_check_cmd
+
+local function need(key, ...)
+    for _, verb in ipairs({...}) do
+        if not may(verb, key) then
+            error({err = 'NOPERM this user may not ' .. verb .. ' ' .. key})
+        end
+    end
 end
 
 local LAYOUT, LAYOUT_BEFORE = '2', '1'
@@ -224,8 +241,8 @@ local function batch_write(q, name, head, list)
     if #list > 1 then
         write('HSET', q.batches, name, head .. list)
     else
-        write('ZREM', q.leases, name)
         write('HDEL', q.batches, name)
+        write('ZREM', q.leases, name)
     end
 end
 
@@ -270,10 +287,9 @@ local function ring(q)
     call('PUBLISH', q.base .. 'bell', '1')
 end
 
--- Who may not ring is to hear so before anything is written.
-local function probe_bell(q)
-    if not redis.acl_check_cmd('PUBLISH', q.base .. 'bell', '1') then
-        error({err = 'NOPERM this user may not publish to ' .. q.base .. 'bell'})
+local function need_bell(q)
+    if not may('PUBLISH', q.base .. 'bell', '1') then
+        error({err = 'NOPERM this user may not PUBLISH ' .. q.base .. 'bell'})
     end
 end
 

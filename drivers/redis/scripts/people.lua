@@ -2,9 +2,29 @@
 -- What people ask for: changes, listings, statistics. The plan: now, what, and what that needs.
 local KICK, CANCEL, REMOVE, PAUSE, RESUME, RESET = 1, 2, 3, 4, 5, 6
 
+-- All that a change may call.
+local function need_all(q)
+    need(q.jobs, 'HDEL', 'HGET')
+    need(q.state, 'HSET', 'HDEL', 'HGET')
+    need(q.batches, 'HSET', 'HDEL')
+    need(q.unique, 'HSET', 'HDEL', 'HGET')
+    need(q.totals, 'HINCRBY', 'DEL')
+    need(q.base .. 'stale', 'HINCRBY')
+    need(q.meta, 'HINCRBY', 'HSET', 'HDEL')
+    need(q.leases, 'ZADD')
+    for _, name in ipairs({'leases', 'delayed', 'retrying', 'parked', 'dead', 'done'}) do
+        need(q.base .. name, 'ZREM')
+    end
+    need(q.base .. 'dead', 'ZADD')
+    for priority = 0, 9 do
+        need(ready_key(q, priority), 'RPUSH')
+    end
+    need_bell(q)
+end
+
 -- Reads every key of a queue once, so that one of another type stops a change before it begins.
 local function probe_all(q)
-    probe_bell(q)
+    need_all(q)
     call('HLEN', q.jobs)
     call('HLEN', q.state)
     call('HLEN', q.batches)

@@ -110,7 +110,11 @@ local function take(n)
 end
 
 local function count_in(key, field, n)
-    if type(redis.pcall('HINCRBY', key, field, digits(n))) == 'table' then
+    local answer = redis.pcall('HINCRBY', key, field, digits(n))
+    if type(answer) == 'table' then
+        if not (find(answer.err, 'integer', 1, true) or find(answer.err, 'overflow', 1, true)) then
+            error(answer)
+        end
         write('HSET', key, field, digits(n)) -- it was no number
     end
     wrote = true
@@ -244,6 +248,12 @@ local function add_slice(held, list, to)
     return true
 end
 
+-- Whether the user may put jobs into this list, and wake somebody up if it is empty.
+local function may_list(list, waiting)
+    local may = redis.acl_check_cmd
+    return may('RPUSH', list) and (waiting > 0 or may('PUBLISH', base .. 'bell', '1'))
+end
+
 -- Each of the following reads, and returns false if the turn is none of these.
 
 local function read_done(row)
@@ -320,8 +330,8 @@ local function write_done(done)
     end
     for name, record in pairs(done.records) do
         if #record == STATE_HEAD + byte(record, 35) + 1 then -- no more than a blank
-            write('ZREM', leases, name)
             write('HDEL', batches, name)
+            write('ZREM', leases, name)
         else
             write('HSET', batches, name, record)
         end
@@ -397,6 +407,10 @@ local function main()
         math.min(want[1] - listed, nnew) or 0
     if nnew == 0 then
         call('DEL', base .. 'none')
+    end
+    -- Stored and not listed a job would wait for ever.
+    if straight < nnew and not may_list(around.list, waiting) then
+        return nil
     end
     -- The lease of new jobs that are handed out goes before them: they are in no list.
     local blocks, direct = {}, {0, '', now}

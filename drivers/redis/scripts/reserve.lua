@@ -190,8 +190,7 @@ local function reserving()
                 return there, true
             end
             there = true
-            -- Whoever may not do this is not to leave jobs both in the list and handed out.
-            call('LTRIM', key, '0', '-1')
+            need(key, 'LTRIM') -- or jobs would be both in the list and handed out
             local write_dropped = lease_entries(q, want, priority, ids)
             write('LTRIM', key, digits(#ids), '-1')
             if write_dropped then
@@ -320,6 +319,13 @@ local function reserving()
             q.first_lease = first_score(q.leases)
         end
         remember_consumer(q, want)
+        need(q.leases, 'ZADD')
+        need(q.batches, 'HSET')
+        need(q.state, 'HSET')
+        if q.stale > 0 then
+            need(q.base .. 'stale', 'HINCRBY', 'HDEL')
+            need(q.meta, 'HINCRBY')
+        end
         if want.replay then
             replay(q, want)
         end

@@ -151,12 +151,13 @@ local function tending(change)
         local any = false
         for key in pairs(gone) do
             call('ZCARD', key)
+            need(key, 'ZREM')
             any = true
         end
         if not any and #q.unleased == 0 and not next(q.batch_read) then
             return
         end
-        change.probe(q)
+        change.probe(q, 0)
         change.flush(q, 0)
         for key, list in pairs(gone) do
             change.in_slices('ZREM', key, list)

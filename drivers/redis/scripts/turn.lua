@@ -96,7 +96,7 @@ local function change_all(missing)
     extended = settling_now and settling_now.extend(extends) or ''
     for _, q in pairs(queues) do
         if q.count then
-            change.probe(q)
+            change.probe(q, plan[7])
         end
     end
     for _, q in pairs(queues) do
