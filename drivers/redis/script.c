@@ -206,6 +206,15 @@ static int32_t register_queues(struct store *store, struct dray_call *call, cons
     return code;
 }
 
+/* A server that was emptied in between knows the queue and not its name, and nobody would register
+   it any more. What is done stays done, whatever becomes of this. */
+static void register_again(struct store *store, const redisReply *list)
+{
+    struct dray_error error = DRAY_ERROR_INIT;
+    struct dray_call call = {.size = sizeof(call), .error = &error};
+    (void)register_queues(store, &call, list);
+}
+
 /* An error in the place of an answer. */
 static int32_t refused(
     struct store *store, struct dray_call *call, int reads, const redisReply *reply)
@@ -259,17 +268,20 @@ int32_t script_call(struct store *store, struct dray_call *call, int which, int 
         code = call_checked(store, call, which, reads, reply);
     if (code != DRAY_OK || !script_said(*reply, "register", 2))
         return code;
-    code = register_queues(store, call, answer_array(*reply, 1));
-    freeReplyObject(*reply);
+    redisReply *asked = *reply;
     *reply = NULL;
-    if (code != DRAY_OK)
-        return code;
-    store->plan.data[registered] = 1;
-    code = call_checked(store, call, which, reads, reply);
+    code = register_queues(store, call, answer_array(asked, 1));
+    if (code == DRAY_OK) {
+        store->plan.data[registered] = 1;
+        code = call_checked(store, call, which, reads, reply);
+    }
     if (code == DRAY_OK && script_said(*reply, "register", 2)) {
         freeReplyObject(*reply);
         *reply = NULL;
         code = answer_strange(store, call, reads);
     }
+    if (code == DRAY_OK)
+        register_again(store, answer_array(asked, 1));
+    freeReplyObject(asked);
     return code;
 }

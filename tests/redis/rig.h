@@ -32,6 +32,9 @@ struct rig {
     } shown[RIG_SHOWN];
 };
 
+/* From now on this one, instead of the driver's file. */
+void rig_use(const struct dray_driver *driver);
+
 /* Both end the test if the driver cannot be loaded; the answer is open's. */
 int32_t rig_open(struct rig *rig, const char *path, int port);
 /* On a clock that the test moves; it is asked once a call of a script, before that is sent. */
