@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST 64        /* folders at a time */
 #define PARENT_MOST 40 /* of their paths, so that a socket's path inside has room */
+
+#define MEMORY_BYTES (256u * 1024 * 1024) /* several times what a test needs */
 
 static char folders[MOST][SCRATCH_SIZE]; /* "": none */
 static pid_t owner;
@@ -88,7 +91,9 @@ void scratch_make(char folder[SCRATCH_SIZE])
 
 void scratch_make_in_memory(char folder[SCRATCH_SIZE])
 {
-    if (access("/dev/shm", W_OK) == 0)
+    struct statvfs info;
+    if (access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &info) == 0 &&
+        info.f_bavail >= MEMORY_BYTES / (info.f_frsize ? info.f_frsize : 1))
         make_in("/dev/shm", folder);
     else
         scratch_make(folder);

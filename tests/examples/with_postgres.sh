@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # with_postgres.sh COMMAND...: starts a PostgreSQL server in a folder of its own, runs the command
 # with PGHOST, PGUSER, PGDATABASE set to it and PGFOLDER, PGSERVER to its folder and process, and
-# ends the server. It listens on a socket in that folder alone, and does not wait for the disk.
+# ends the server. It listens on a socket in that folder alone, and does not wait for the disk; where
+# memory that looks like a disk has room for it, it does not even use one.
 set -euo pipefail
 
 bin=$(command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1 || true)
@@ -13,7 +14,12 @@ bin=$(command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort 
 }
 bin=$(dirname "$(readlink -f "$bin")")
 
-folder=$(mktemp -d)
+room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
+if [ "${room:-0}" -gt 524288 ] && [ -w /dev/shm ]; then
+    folder=$(mktemp -d -p /dev/shm)
+else
+    folder=$(mktemp -d)
+fi
 server=
 finish() {
     # Interrupted, the server ends its sessions and stops.
@@ -41,7 +47,7 @@ settings=(-c listen_addresses= -c "unix_socket_directories=$folder" -c fsync=off
 server=$!
 export PGSERVER=$server
 
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 60))
 until "$bin/pg_isready" -q; do
     if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$server" 2>/dev/null; then
         cat "$folder/data/log" >&2
