@@ -160,6 +160,7 @@ static int run(struct cli *cli)
     take_settings(cli, &settings);
     struct work_log log;
     work_log_start(&log, cli, cli->json || (values->log && strcmp(values->log, "json") == 0));
+    log.once = values->once;
     struct signals signals = {.state = work_log_state, .user = &log};
     if (cli->progress) {
         signals.tick = work_log_progress;

@@ -81,13 +81,37 @@ static void end_json(struct json_out *out)
     fflush(stdout);
 }
 
+/* The first line tells that the worker has started, whoever has something to tell first: starts of
+   jobs are told by the threads that run them. */
+static void tell_start(struct work_log *log)
+{
+    struct json_out out;
+    if (log->start_told)
+        return;
+    log->start_told = 1;
+    begin_json(&out, &(struct json_event){.event = "worker_start"});
+    end_json(&out);
+}
+
+/* Nobody else tells anything until the line ends. */
+static void begin_line(struct work_log *log, struct json_out *out, const struct json_event *event)
+{
+    pthread_mutex_lock(&log->mutex);
+    tell_start(log);
+    begin_json(out, event);
+}
+
+static void end_line(struct work_log *log, struct json_out *out)
+{
+    end_json(out);
+    pthread_mutex_unlock(&log->mutex);
+}
+
 static void print_json(struct work_log *log, const struct json_event *event)
 {
     struct json_out out;
-    pthread_mutex_lock(&log->mutex);
-    begin_json(&out, event);
-    end_json(&out);
-    pthread_mutex_unlock(&log->mutex);
+    begin_line(log, &out, event);
+    end_line(log, &out);
 }
 
 /* ---- Events ---- */
@@ -98,9 +122,13 @@ static void on_start(const struct dray_event *event, void *user)
     if (log->signals)
         signals_repeat(log->signals);
     if (log->json) {
-        print_json(log, &(struct json_event){.event = "worker_start"});
+        pthread_mutex_lock(&log->mutex);
+        tell_start(log);
+        pthread_mutex_unlock(&log->mutex);
         return;
     }
+    if (log->once)
+        return;
     struct dray_worker_state state;
     dray_worker_get_state(event->dray, &state);
     if (state.executors > 0)
@@ -220,8 +248,7 @@ static void state_json(struct work_log *log, const struct dray_worker_state *sta
 {
     const char *error = state->last_error[0] ? state->last_error : NULL;
     struct json_out out;
-    pthread_mutex_lock(&log->mutex);
-    begin_json(&out, &(struct json_event){.event = "worker_state", .error = error});
+    begin_line(log, &out, &(struct json_event){.event = "worker_state", .error = error});
     json_text(&out, "state", mood(state));
     json_uint(&out, "executors", state->executors);
     json_uint(&out, "running", state->running);
@@ -232,8 +259,7 @@ static void state_json(struct work_log *log, const struct dray_worker_state *sta
     json_uint(&out, "failed", state->failed);
     json_uint(&out, "dead", state->dead);
     json_uint(&out, "lost", state->lost);
-    end_json(&out);
-    pthread_mutex_unlock(&log->mutex);
+    end_line(log, &out);
 }
 
 void work_log_state(void *user)

@@ -16,7 +16,9 @@ struct work_log {
     struct cli *cli;
     struct signals *signals; /* told when the worker starts; NULL: nobody */
     int json;
-    pthread_mutex_t mutex; /* one line at a time */
+    int once;              /* one job on this thread: people are not told of an executor */
+    pthread_mutex_t mutex; /* one line at a time; guards the next one */
+    int start_told;
     uint64_t started_ms;
 };
 

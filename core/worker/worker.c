@@ -293,6 +293,8 @@ int dray_work_one(struct dray *dray, const struct dray_worker_options *options,
     int code = worker_start(&w, dray, options, 1, error);
     if (code != DRAY_OK)
         return code;
+    if (w->events)
+        events_run(w->events); /* the start comes first */
     pthread_mutex_lock(&dray->lock);
     executor_run(&w->executors[0]);
     w->alive--;

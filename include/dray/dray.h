@@ -311,10 +311,10 @@ struct dray_event {
 typedef void (*dray_event_fn)(const struct dray_event *event, void *user);
 
 /*
- * The life of a worker. on_job_start runs on the executor before the handler. All others run one at
- * a time on one thread, after the store has given its definite answer. They may dispatch jobs and
- * ask the instance, but not stop or close it (dray_worker_request_stop is allowed). What they do
- * changes no job's fate.
+ * The life of a worker. on_job_start runs on the executor before the handler; the first jobs may
+ * begin before on_start does. All others run one at a time on one thread, after the store has given
+ * its definite answer. They may dispatch jobs and ask the instance, but not stop or close it
+ * (dray_worker_request_stop is allowed). What they do changes no job's fate.
  */
 struct dray_callbacks {
     dray_event_fn on_start;

@@ -85,6 +85,10 @@ test_json_log() {
         '["two","fails","default",1,"no route","number","number"]'
     is "$(printf '%s\n' "$out" | jq -c 'select(.event=="job_dead") | [.attempt,.error,.retry_in_ms]')" \
         '[2,"no route",null]'
+    "$dray" push ok --id three >/dev/null
+    run 0 work --once --log json
+    is "$(printf '%s\n' "$out" | jq -rc .event | tr '\n' ' ')" \
+        'worker_start job_start job_complete worker_stop '
     run 4 work --once --json
     is "$(printf '%s\n' "$out" | tail -n 1 | jq -c '[.event,.processed]')" '["worker_stop",0]'
 }

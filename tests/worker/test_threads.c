@@ -196,6 +196,21 @@ static void test_one_job_at_a_time(void **state)
     assert_int_equal(dray_work_one(rig, &options, NULL, &rig_error), DRAY_CONFLICT);
 }
 
+/* The order in which one thread tells of all: the start of the worker first. */
+static void test_one_job_is_told_in_order(void **state)
+{
+    static const enum rig_kind order[] = {SAW_START, SAW_JOB_START, SAW_COMPLETE, SAW_STOP};
+    struct dray_worker_options options = {.callbacks = rig_callbacks()};
+    struct rig_event events[5];
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    assert_ok(dray_work_one(rig, &options, NULL, &rig_error));
+    assert_int_equal(rig_events(events, 5), 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(events[i].kind, order[i]);
+}
+
 static void test_one_job_of_a_store_that_is_away(void **state)
 {
     (void)state;
@@ -449,6 +464,7 @@ int main(void)
         WITH(open_slow, test_a_crowd_of_events_is_waited_for),
         WITH(open_real, test_a_callback_may_dispatch),
         WITH(open_memory, test_one_job_at_a_time),
+        WITH(open_memory, test_one_job_is_told_in_order),
         WITH(open_memory, test_a_burial_is_the_one_job),
         WITH(open_slow, test_a_burial_is_the_one_job),
         WITH(open_slow, test_one_job_behind_unknown_types),
