@@ -10,7 +10,7 @@ configure() {
     cat >queue.yaml <<'Y'
 queue:
   driver: sqlite
-  sqlite: {path: var/queue.db, retry_after: 1s}
+  sqlite: {path: var/queue.db}
   keep: {done: 1h}
   job: {max_attempts: 2, backoff: {strategy: none}}
   worker: {concurrency: 1}
@@ -70,6 +70,7 @@ is_ready() {
 # ends, and a job that crashes every time ends among the dead ones, without a third crash.
 test_a_crash() {
     configure "handlers_from: $folder"
+    sed -i 's|queue.db}|queue.db, retry_after: 1s}|' queue.yaml
     "$dray" push crash --id crash >/dev/null
     ulimit -c 0
     for attempt in 1 2; do

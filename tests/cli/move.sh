@@ -175,8 +175,9 @@ Y
         "$dray" move --from queue.yaml --to file.yaml -q
     }
     wait_until settled
+    # A killed move may leave there what it finds out with whether both are one store.
     emptied() {
-        [ "$("$dray" list -c file.yaml --limit 1 --json | wc -l)" -eq 0 ]
+        out=$("$dray" list -c file.yaml --type note --limit 2 --json 2>"$top/err") && [ -z "$out" ]
     }
     patience=120 wait_until emptied # two hundred processes take their time on a busy machine
     is "$(sort -u done.txt | wc -l)" "$jobs"
