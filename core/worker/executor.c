@@ -147,15 +147,6 @@ static void run_job(struct executor *e, struct dray_attempt *a)
     learn_mean(w, a->run_us);
 }
 
-static void pause_between_jobs(struct worker *w)
-{
-    pthread_mutex_lock(&w->dray->lock);
-    int64_t until = time_after(clock_mono_ms(w->dray->clock), w->delay_ms);
-    while (!atomic_load(&w->stopping) && clock_mono_ms(w->dray->clock) < until)
-        clock_cond_wait(w->dray->clock, &w->pause, &w->dray->lock, until);
-    pthread_mutex_unlock(&w->dray->lock);
-}
-
 /* Runs the chunk. The lock is not held. Jobs that others have stolen are theirs. */
 static void run_chunk(struct executor *e)
 {
@@ -172,8 +163,6 @@ static void run_chunk(struct executor *e)
         uint32_t n = atomic_load_explicit(&e->nfinished, memory_order_relaxed);
         e->finished[n] = a;
         atomic_store_explicit(&e->nfinished, n + 1, memory_order_release);
-        if (w->delay_ms)
-            pause_between_jobs(w);
     }
 }
 
@@ -270,6 +259,20 @@ static int write_outcomes(struct executor *e)
     return 1;
 }
 
+/* What has been done is written before: a pause may be long, and the process may end in it. No job
+   is taken for this executor meanwhile. */
+static void pause_between_jobs(struct worker *w)
+{
+    struct dray *dray = w->dray;
+    while (dray->inbox.outcomes.n && !dray->leading)
+        turn_lead(dray, 0);
+    if (dray->inbox.outcomes.n)
+        w->keeper_writes = 1; /* as soon as the turn under way has ended */
+    int64_t until = time_after(clock_mono_ms(dray->clock), w->delay_ms);
+    while (!atomic_load(&w->stopping) && clock_mono_ms(dray->clock) < until)
+        clock_cond_wait(dray->clock, &w->pause, &dray->lock, until);
+}
+
 /* Before the look that follows a small chunk on a quick store: see GATHER_FEW. The lock is given up
    meanwhile. */
 static void let_gather(struct executor *e, uint32_t had)
@@ -278,7 +281,7 @@ static void let_gather(struct executor *e, uint32_t had)
     uint64_t until = e->looked_us + GATHER_US;
     e->looked_us = e->clock_us;
     if (!w->dray->quick || had >= GATHER_FEW || e->clock_us >= until || w->ring.n || w->spinning ||
-        w->calls || w->once || w->delay_ms || clock_is_manual(w->dray->clock))
+        w->calls || w->once || clock_is_manual(w->dray->clock))
         return;
     w->spinning = 1;
     pthread_mutex_unlock(&w->dray->lock);
@@ -385,7 +388,7 @@ static int limits_reached(const struct worker *w)
     return w->max_jobs && w->report.processed >= w->max_jobs;
 }
 
-/* Runs the chunk, and sees to its outcomes as write_outcomes does. */
+/* Runs the chunk, and sees to its outcomes as write_outcomes does, or pauses behind them. */
 static int finish_chunk(struct executor *e)
 {
     struct worker *w = e->worker;
@@ -400,6 +403,10 @@ static int finish_chunk(struct executor *e)
     hand_in_chunk(e);
     if (limits_reached(w))
         worker_begin_stop(w);
+    if (w->delay_ms) {
+        pause_between_jobs(w);
+        return 0;
+    }
     let_gather(e, had);
     return write_outcomes(e);
 }

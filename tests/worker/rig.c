@@ -128,6 +128,22 @@ static unsigned waiting_groups(void)
     return n;
 }
 
+unsigned rig_outcomes(void)
+{
+    pthread_mutex_lock(&rig->lock);
+    unsigned n = rig->inbox.outcomes.n;
+    pthread_mutex_unlock(&rig->lock);
+    return n;
+}
+
+void rig_stop_polling(void)
+{
+    pthread_mutex_lock(&rig->lock);
+    rig->worker->next_poll_ms = INT64_MAX;
+    keeper_nudge(rig->worker);
+    pthread_mutex_unlock(&rig->lock);
+}
+
 unsigned rig_abandoned(void)
 {
     pthread_mutex_lock(&rig->lock);

@@ -84,6 +84,11 @@ void rig_reopen_abandoned(void);
 /* Wait until so many dispatchers' groups wait for the next turn; until an inline call waits. */
 void rig_wait_for_groups(unsigned n);
 void rig_wait_for_calls(void);
+/* How many outcomes wait for a turn. */
+unsigned rig_outcomes(void);
+/* The keeper looks around now, and does not poll the store again before the next look that somebody
+   else makes: what nobody tells it stays undone. */
+void rig_stop_polling(void);
 /* Waits until so many executors are asleep and nobody leads a turn. */
 void rig_wait_for_idle(unsigned n);
 

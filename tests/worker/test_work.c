@@ -3,6 +3,8 @@
 #include "worker/rig.h"
 #include "worker/watch.h"
 
+#include <pthread.h>
+
 static int open_memory(void **state)
 {
     (void)state;
@@ -21,6 +23,13 @@ static int open_slow(void **state)
 {
     (void)state;
     rig_open("slow", 0, NULL);
+    return 0;
+}
+
+static int open_slow_by_hand(void **state)
+{
+    (void)state;
+    rig_open("slow", 1, NULL);
     return 0;
 }
 
@@ -106,24 +115,77 @@ static void test_the_worker_has_a_timeout(void **state)
     assert_ok(dray_worker_wait(rig, NULL, &rig_error));
 }
 
+/* The outcome is in the store before the pause, and no job is taken for it; whoever sees that sees
+   the pause begun. */
+static void expect_pause(unsigned runs, const char *done, const char *next)
+{
+    WAIT_FOR(rig_runs() == runs);
+    rig_stop_polling();
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == runs);
+    assert_string_equal(rig_state(done), "gone");
+    assert_string_equal(rig_state(next), "ready");
+    rig_advance(4999);
+    for (int i = 0; i < 20; i++)
+        rig_nap();
+    assert_int_equal(rig_runs(), runs);
+    rig_advance(1);
+}
+
 static void test_an_executor_pauses_between_jobs(void **state)
 {
     (void)state;
     assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
     rig_push("t", "a");
     rig_push("t", "b");
+    rig_push("t", "c");
     start(&(struct dray_worker_options){.concurrency = 1, .delay_ms = 5000});
-    WAIT_FOR(rig_runs() == 1);
-    for (int i = 0; i < 50; i++)
-        rig_nap(); /* the pause begins when the handler has returned, which nothing tells */
-    rig_advance(4999);
-    for (int i = 0; i < 20; i++)
-        rig_nap();
-    assert_int_equal(rig_runs(), 1);
-    rig_advance(1);
-    WAIT_FOR(rig_runs() == 2);
-    WAIT_FOR(rig_saw(SAW_COMPLETE) >= 1);
+    expect_pause(1, "a", "b");
+    expect_pause(2, "b", "c");
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == 3);
+    assert_string_equal(rig_state("c"), "gone");
     assert_ok(dray_worker_stop(rig, NULL, &rig_error)); /* ends a pause at once */
+}
+
+/* Of a job whose outcome cannot ride in the turn that is under way, too. */
+static void test_a_pause_behind_another_turn(void **state)
+{
+    pthread_t thread;
+    int code = -1;
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_deaf, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    start(&(struct dray_worker_options){.concurrency = 1, .delay_ms = 5000});
+    WAIT_FOR(rig_inside() == 1);
+    rig_stop_polling();
+    script_hold(SCRIPT_PUSH);
+    assert_int_equal(pthread_create(&thread, NULL, rig_dispatch_main, &code), 0);
+    script_wait(SCRIPT_PUSH);
+    rig_release();
+    WAIT_FOR(rig_outcomes() == 1);
+    assert_int_equal(rig_saw(SAW_COMPLETE), 0);
+    script_go(SCRIPT_PUSH);
+    pthread_join(thread, NULL);
+    assert_ok(code);
+    WAIT_FOR(rig_saw(SAW_COMPLETE) == 1);
+    assert_string_equal(rig_state("a"), "gone");
+    assert_int_equal(rig_runs(), 1);
+    rig_advance(5000);
+    WAIT_FOR(rig_runs() == 2);
+}
+
+/* One job alone has none behind it to pause for. */
+static void test_no_pause_behind_the_last_job(void **state)
+{
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    rig_push("t", "a");
+    rig_push("t", "b");
+    assert_ok(
+        dray_work_one(rig, &(struct dray_worker_options){.delay_ms = 5000}, NULL, &rig_error));
+    assert_ok(dray_work(rig,
+        &(struct dray_worker_options){.concurrency = 1, .delay_ms = 5000, .max_jobs = 1}, NULL,
+        &rig_error));
+    assert_int_equal(rig_runs(), 2);
 }
 
 static int open_slowly(void **state)
@@ -441,6 +503,10 @@ int main(void)
         WITH(open_memory, test_concurrency_is_the_most),
         WITH(open_memory, test_the_worker_has_a_timeout),
         WITH(open_memory, test_an_executor_pauses_between_jobs),
+        WITH(open_slow_by_hand, test_an_executor_pauses_between_jobs),
+        WITH(open_slow_by_hand, test_a_pause_behind_another_turn),
+        WITH(open_memory, test_no_pause_behind_the_last_job),
+        WITH(open_slow_by_hand, test_no_pause_behind_the_last_job),
         WITH(open_slowly, test_the_configured_pause),
         WITH(open_memory, test_wrong_options_are_refused),
         WITH(open_memory, test_priority_comes_first),
