@@ -63,6 +63,19 @@ static uint32_t chunk_size(const struct worker *w)
     return n < CHUNK_MAX ? n : CHUNK_MAX;
 }
 
+/* Outcomes stay behind while handlers run: not for long, and if the handlers are slow the keeper
+   writes them. */
+static void leave_outcomes(struct worker *w)
+{
+    if (mean_us(w) < SLOW_US) {
+        keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
+        return;
+    }
+    w->keeper_writes = 1;
+    if (!w->dray->leading)
+        keeper_nudge(w);
+}
+
 static int fill_chunk(struct executor *e)
 {
     struct worker *w = e->worker;
@@ -79,9 +92,8 @@ static int fill_chunk(struct executor *e)
     w->started_jobs += n;
     if (n > 1)
         keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
-    /* Who slept while somebody led a look was not counted in it, and there may be more. */
-    if (w->idle && (w->ring.n || (w->look && !w->dray->quick)))
-        worker_wake(w);
+    if (w->dray->inbox.outcomes.n && !w->dray->quick)
+        leave_outcomes(w);
     return 1;
 }
 
@@ -106,6 +118,20 @@ static int steal_one(struct executor *e)
     }
     w->steal = 0;
     return 0;
+}
+
+/* There may be more for those who sleep: who slept while somebody led a look was not counted in it,
+   and a push that found one of us on the way has woken nobody else. Behind quick handlers one who
+   is awake will be back before another would be; should one of them not be quick this time, the
+   keeper sees it (leftover.c). */
+static void pass_on(struct worker *w)
+{
+    if (!w->idle || !(w->ring.n || w->look))
+        return;
+    if (w->ring.n || !w->dray->quick || !knows_mean(w) || mean_us(w) >= SLOW_US)
+        worker_wake(w);
+    else
+        keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);
 }
 
 /* ---- running ---- */
@@ -196,15 +222,9 @@ static void hand_in_chunk(struct executor *e)
 /* There is more to run: do the outcomes wait no longer, or does the keeper see to them? */
 static int gathered_enough(struct worker *w)
 {
-    if (mean_us(w) < SLOW_US) {
-        if (w->dray->inbox.outcomes.n >= GATHER)
-            return 1;
-        keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS); /* the next one may be slow */
-        return 0;
-    }
-    w->keeper_writes = 1;
-    if (!w->dray->leading)
-        keeper_nudge(w);
+    if (mean_us(w) < SLOW_US && w->dray->inbox.outcomes.n >= GATHER)
+        return 1;
+    leave_outcomes(w);
     return 0;
 }
 
@@ -345,7 +365,8 @@ static int spin(struct worker *w)
 static void sleep_idle(struct worker *w)
 {
     keeper_by(w, w->next_look_ms);
-    if (w->watch_fd >= 0 && w->keeper_asleep && !w->watching)
+    /* With a look to come this is not for long: the end of the turn under way wakes us. */
+    if (w->watch_fd >= 0 && w->keeper_asleep && !w->watching && !w->look)
         keeper_nudge(w);
     lie_down(w, 0);
 }
@@ -420,6 +441,7 @@ static void work(struct executor *e)
         if (run_call(e)) {
             looked = 0;
         } else if (steal_one(e) || fill_chunk(e)) {
+            pass_on(w);
             looked = finish_chunk(e);
         } else if (atomic_load(&w->stopping)) {
             return; /* what is left in the inbox is the keeper's */

@@ -279,7 +279,9 @@ static void sleep_until(struct worker *w, const struct agenda *agenda, int64_t n
     struct dray *dray = w->dray;
     int timeout = timeout_of(w, agenda, now, real);
     struct pollfd fds[2] = {{.fd = w->nudge_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
-    if (w->watch_fd >= 0 && w->idle && !w->look && !w->failed_looks && !w->held_back)
+    /* Also while nobody idles: whoever does next need not wake us for it. What was heard stays
+       readable until a look, so once is enough. */
+    if (w->watch_fd >= 0 && !w->look && !w->failed_looks && !w->held_back)
         fds[1].fd = w->watch_fd;
     w->watching = fds[1].fd >= 0;
     w->keeper_asleep = 1;
@@ -293,7 +295,7 @@ static void sleep_until(struct worker *w, const struct agenda *agenda, int64_t n
         (void)eventfd_read(w->nudge_fd, &drained);
     pthread_mutex_lock(&dray->lock);
     w->keeper_asleep = 0;
-    if (ready > 0 && fds[1].revents && w->idle) {
+    if (ready > 0 && fds[1].revents) {
         w->look = 1;
         worker_wake(w);
     }
@@ -326,7 +328,8 @@ static int look_around(struct worker *w)
                      (w->keeper_writes || atomic_load(&w->stopping) || w->idle > w->lingering ||
                          w->held_back || w->stuck || real >= w->next_poll_ms));
     if (writes && dray->leading) {
-        w->keeper_writes = 1; /* the leader will wake us */
+        if (!w->idle)
+            w->keeper_writes = 1; /* the leader will wake us; or an executor that idles */
         by_real(&agenda, real + LED_MS);
     } else if (writes) {
         w->keeper_writes = 0;

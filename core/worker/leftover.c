@@ -76,7 +76,10 @@ static void watch_ring(struct worker *w, int64_t real)
 
 int64_t leftovers_check(struct worker *w, int64_t real)
 {
-    int waiting = 0;
+    /* While jobs come in a row the keeper is there in time anyway; waking it for each chunk would
+       cost as much as the jobs. */
+    int waiting = w->started_jobs != w->checked_started;
+    w->checked_started = w->started_jobs;
     for (uint32_t i = 0; i < w->nexecutors; i++) {
         struct executor *e = &w->executors[i];
         if (!waiting_in(&e->chunk) && atomic_load(&e->nfinished) == e->nhanded &&
@@ -86,6 +89,9 @@ int64_t leftovers_check(struct worker *w, int64_t real)
         watch_chunk(w, e, real);
     }
     watch_ring(w, real);
+    /* Whoever was to look for a push is in a handler that was thought to be quick. */
+    if (w->look && w->idle && worker_wants(w, 1, 1))
+        worker_wake(w);
     if (waiting)
         return real + WATCH_MS;
     return w->ring.n ? real + PATIENCE_MS / 4 : INT64_MAX;

@@ -164,7 +164,8 @@ struct worker {
     int64_t ends_at_ms;   /* clock, once stopping: give up on them */
     struct dray_error fatal;
     struct dray_work_report report;
-    uint64_t seen_started; /* started_jobs when the keeper last saw the ring move */
+    uint64_t seen_started;    /* started_jobs when the keeper last saw the ring move */
+    uint64_t checked_started; /* started_jobs at the keeper's last check */
     int64_t ring_still_since_ms;
     int stalled; /* jobs had to be given back: reserve nothing ahead until a handler ends */
     uint64_t started_jobs; /* for max_jobs: running and finished attempts */

@@ -141,6 +141,32 @@ static void test_from_silence(void **state)
     }
 }
 
+/* ---- handlers that stay ---- */
+
+/* Each push finds the executor of the one before awake still, or on its way into the handler. */
+static void test_all_get_to_work(void **state)
+{
+    struct dray_worker_options options = {.concurrency = 4};
+    struct lane pushes = {.seed = 1};
+    unsigned late = 0;
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_deaf, NULL, NULL, &rig_error));
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    for (unsigned i = 0; i < 500; i++) {
+        rig_hold_back();
+        struct watch start = watch_start();
+        for (unsigned k = 0; k < options.concurrency; k++) {
+            rig_push_as("t", "0", NULL);
+            pause_a_little(&pushes);
+        }
+        WAIT_FOR(rig_inside() == options.concurrency);
+        late += watch_ms(&start) >= BOUND_MS;
+        rig_release();
+        WAIT_FOR(rig_inside() == 0);
+    }
+    assert_in_range(late, 0, 1);
+}
+
 /* ---- with everybody else who wants the store ---- */
 
 static _Atomic int looking;
@@ -215,6 +241,8 @@ int main(void)
         WITH(open_slow, test_many_executors_on_a_disk),
         WITH(open_memory, test_from_silence),
         WITH(open_slow, test_from_silence),
+        WITH(open_memory, test_all_get_to_work),
+        WITH(open_slow, test_all_get_to_work),
         WITH(open_slow, test_while_others_look),
         WITH(open_slow, test_a_flood_lets_others_look),
     };
