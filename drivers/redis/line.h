@@ -26,7 +26,7 @@ enum {
     LINE_BROKEN = 3  /* the connection is good for nothing but line_close; errno says why */
 };
 
-/* Begins a connection; 0, or LINE_BROKEN at once. Looking up a name is all that it may wait for. */
+/* Begins a connection to a place that is given by its address; 0, or LINE_BROKEN at once. */
 int line_dial(struct line *line, const struct place *place);
 
 /* Sends a request that is short enough to leave in one piece. 0, or LINE_BROKEN. */

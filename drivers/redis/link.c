@@ -89,10 +89,31 @@ int64_t link_hurry(struct store *store, int64_t most_ms)
     return before;
 }
 
-redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
-    struct answer_bounds *bounds)
+static int32_t cannot_connect(
+    struct store *store, struct dray_call *call, int sys, const char *reason)
+{
+    return store->host->fail(call, sys == EACCES ? DRAY_DENIED : DRAY_UNREACHABLE, sys,
+        "%s: cannot connect: %s; is the server running, and is `connections` right?",
+        store->link.where, reason);
+}
+
+/* Finds the address for the name of the place. */
+static int32_t locate(struct store *store, struct dray_call *call)
 {
     struct link *link = &store->link;
+    link->at = link->place;
+    if (!link->place.port)
+        return DRAY_OK;
+    int result =
+        lookup_address(&store->lookups, link->place.host, link->at.host, link->deadline_ms);
+    return result ? cannot_connect(store, call, 0, lookup_reason(result)) : DRAY_OK;
+}
+
+/* A bare connection, or NULL with the error filled in. The only place that connects to a server. */
+static redisContext *dial(struct store *store, struct dray_call *call, struct answer_bounds *bounds)
+{
+    struct link *link = &store->link;
+    const struct place *place = &link->at;
     redisContext *fresh = place->port ? redisConnectNonBlock(place->host, place->port)
                                       : redisConnectUnixNonBlock(place->host);
     if (!fresh) {
@@ -109,9 +130,7 @@ redisContext *link_dial(struct store *store, struct dray_call *call, const struc
         answer_bound(fresh, bounds);
         return fresh;
     }
-    store->host->fail(call, sys == EACCES ? DRAY_DENIED : DRAY_UNREACHABLE, sys,
-        "%s: cannot connect: %s; is the server running, and is `connections` right?", link->where,
-        fresh->err ? fresh->errstr : strerror(sys));
+    cannot_connect(store, call, sys, fresh->err ? fresh->errstr : strerror(sys));
     redisFree(fresh);
     return NULL;
 }
@@ -151,7 +170,7 @@ static int32_t log_in(struct store *store, struct dray_call *call, redisContext 
 int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
     struct answer_bounds *bounds)
 {
-    redisContext *fresh = link_dial(store, call, &store->link.place, bounds);
+    redisContext *fresh = dial(store, call, bounds);
     if (!fresh)
         return call->error->code;
     int32_t code = log_in(store, call, fresh);
@@ -189,7 +208,9 @@ static int32_t make(struct store *store, struct dray_call *call)
     int64_t deadline = link_hurry(store, timeout > 0 ? timeout
                                          : by_name   ? FAILOVER_MS
                                                      : CONNECT_MS);
-    code = link_connect(store, call, &link->context, &link->bounds);
+    code = locate(store, call);
+    if (code == DRAY_OK)
+        code = link_connect(store, call, &link->context, &link->bounds);
     if (code == DRAY_OK)
         code = server_greet(store, call);
     link->deadline_ms = deadline;

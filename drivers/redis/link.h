@@ -28,6 +28,7 @@ struct link {
     redisContext *context; /* NULL: not connected */
     struct answer_bounds bounds;
     struct place place; /* of the server, as it is configured or as the sentinels last said */
+    struct place at;    /* the same with an address for a name: where the connection goes */
     uint32_t server;    /* counts up when it is another server than before, or that one restarted */
     int64_t deadline_ms; /* of the call under way, in store_clock_ms */
     int64_t retry_ms;    /* not to connect before */
@@ -60,12 +61,8 @@ void link_begin(struct store *store, struct dray_call *call);
    deadline that was, to be put back. */
 int64_t link_hurry(struct store *store, int64_t most_ms);
 
-/* A bare connection, or NULL with the error filled in. The only place that connects to a server.
-   `bounds` live as long as the connection. */
-redisContext *link_dial(struct store *store, struct dray_call *call, const struct place *place,
-    struct answer_bounds *bounds);
-
-/* To the server where it was last found: connected, logged in and in the right database. */
+/* One more to the server that the store's connection goes to: connected, logged in and in the right
+   database. `bounds` live as long as the connection. */
 int32_t link_connect(struct store *store, struct dray_call *call, redisContext **context,
     struct answer_bounds *bounds);
 

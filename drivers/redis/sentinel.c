@@ -19,10 +19,8 @@
 /* So long a call waits for an answer that comes at once, from a sentinel that hangs but once. */
 #define PATIENCE_MS 50
 
-/* The server answers, no sentinel does: they are dialled again after so long; or, where looking up
-   their names takes long and holds calls up, after */
+/* The server answers, no sentinel does: they are dialled again after so long. */
 #define RETRY_MS 1000
-#define RETRY_SLOW_MS 15000
 
 static const char *text_of(const struct store *store, const char *option, uint32_t index)
 {
@@ -184,24 +182,32 @@ static void hang_up(struct store *store)
     sentinel->until_ms = 0;
 }
 
+/* While the server answers nobody waits long for a name server, and not again and again. */
+static int64_t patience(const struct store *store)
+{
+    const struct link *link = &store->link;
+    int64_t most = !link->context ? ASK_MS : store->sentinel.warned ? 0 : PATIENCE_MS;
+    int64_t until = store_clock_ms() + most;
+    return until < link->deadline_ms ? until : link->deadline_ms;
+}
+
 static int32_t dial(struct store *store, struct dray_call *call, struct line *line)
 {
     struct sentinel *sentinel = &store->sentinel;
     const char *host = text_of(store, "connection.sentinels", 2 * sentinel->at);
     const char *port = text_of(store, "connection.sentinels", 2 * sentinel->at + 1);
     struct place place = {.port = port && port[0] ? port_of(port) : PORT};
-    snprintf(place.host, sizeof(place.host), "%s", host);
-    snprintf(sentinel->where, sizeof(sentinel->where), "sentinel at %s:%d", place.host, place.port);
-    int64_t before = store_clock_ms();
-    int result = line_dial(line, &place);
-    if (store_clock_ms() - before > ASK_MS)
-        sentinel->retry_ms = store_clock_ms() + RETRY_SLOW_MS;
-    if (result != 0) {
-        const char *reason = line->context ? line->context->errstr : strerror(ENOMEM);
+    const char *reason = NULL;
+    snprintf(sentinel->where, sizeof(sentinel->where), "sentinel at %s:%d", host, place.port);
+    int result = lookup_address(&store->lookups, host, place.host, patience(store));
+    if (result)
+        reason = lookup_reason(result);
+    else if (line_dial(line, &place) != 0)
+        reason = line->context ? line->context->errstr : strerror(ENOMEM);
+    if (reason)
         return store->host->fail(call, DRAY_UNREACHABLE, 0,
             "%s: cannot connect: %s; is the sentinel running? Check `sentinels`", sentinel->where,
             reason);
-    }
     await(sentinel);
     sentinel_ring(store);
     return DRAY_OK;

@@ -96,6 +96,7 @@ void store_close(void *self)
         return;
     bell_close(store);
     link_close(store);
+    lookups_free(&store->lookups);
     listings_free(store);
     buffer_free(&store->plan);
     buffer_free(&store->bulk);

@@ -8,6 +8,7 @@
 #include "redis/buffer.h"
 #include "redis/link.h"
 #include "redis/listing.h"
+#include "redis/lookup.h"
 #include "redis/sentinel.h"
 #include "redis/told.h"
 
@@ -24,6 +25,7 @@ struct store {
     int64_t ahead_ms;    /* that clock, less the host's monotonic one */
     uint32_t durability; /* in force, as the server was last found to be set */
     struct link link;    /* all requests and answers */
+    struct lookups lookups;
     struct sentinel sentinel;
     struct bell bell;      /* the subscription behind `watch` */
     struct buffer plan;    /* of the script call under way */

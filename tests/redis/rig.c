@@ -84,7 +84,10 @@ static const char *host_text(const struct dray_host *host, const char *option, u
         return "dray";
     if (strcmp(option, "queue") == 0)
         return "q";
-    return strcmp(option, "connection.path") == 0 ? rig->path : NULL;
+    int named = rig->path && !strchr(rig->path, '/');
+    if (strcmp(option, "connection.host") == 0)
+        return named ? rig->path : NULL;
+    return strcmp(option, "connection.path") == 0 && !named ? rig->path : NULL;
 }
 
 struct rig *rig_of(struct dray_call *call)

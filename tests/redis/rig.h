@@ -15,7 +15,7 @@ struct rig {
     struct dray_error error;
     const struct dray_driver *driver;
     void *self;
-    const char *path; /* of a socket, or NULL: 127.0.0.1 at `port` */
+    const char *path; /* of a socket; without a slash, a host; NULL: 127.0.0.1, at `port` */
     int port;
     int64_t (*clock)(void); /* milliseconds; NULL: the server's time counts */
     uint32_t budget_ms;     /* of each call; 0: RIG_BUDGET_MS */
