@@ -11,10 +11,16 @@
 #define NAP_FIRST_NS 30000
 #define NAP_LONGEST_NS 2000000
 
+/* A thread that has waited for long. */
+struct waiter {
+    struct waiter *next;
+};
+
 struct gate {
     pthread_mutex_t mutex;
     pthread_cond_t opened;
     int taken;
+    struct waiter *first; /* while there is one, it is next */
 };
 
 static struct gate gates[NGATES];
@@ -47,19 +53,61 @@ int64_t gate_clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static int may_enter(const struct gate *gate, const struct waiter *self)
+{
+    return !gate->taken && (!gate->first || gate->first == self);
+}
+
+static void queue_join(struct gate *gate, struct waiter *self)
+{
+    struct waiter **place = &gate->first;
+
+    while (*place && *place != self)
+        place = &(*place)->next;
+    *place = self;
+}
+
+static void queue_leave(struct gate *gate, const struct waiter *self)
+{
+    struct waiter **place = &gate->first;
+
+    while (*place && *place != self)
+        place = &(*place)->next;
+    if (*place)
+        *place = self->next;
+}
+
+static void wait_until(struct gate *gate, int64_t until_ms)
+{
+    struct timespec at = {(time_t)(until_ms / 1000), (long)(until_ms % 1000 * 1000000)};
+
+    pthread_cond_timedwait(&gate->opened, &gate->mutex, &at);
+}
+
+/* Whoever wakes up has to be back before a thread that is always at it, and never is. */
 int gate_enter(struct gate *gate, int64_t deadline_ms)
 {
+    struct waiter self = {NULL};
+    int64_t starves_ms = 0;
+
     pthread_mutex_lock(&gate->mutex);
-    while (gate->taken) {
+    while (!may_enter(gate, &self)) {
         int64_t now = gate_clock_ms();
         if (now >= deadline_ms)
             break;
-        int64_t until = deadline_ms - now > LOOK_MS ? now + LOOK_MS : deadline_ms;
-        struct timespec at = {(time_t)(until / 1000), (long)(until % 1000 * 1000000)};
-        pthread_cond_timedwait(&gate->opened, &gate->mutex, &at);
+        if (!starves_ms)
+            starves_ms = now + GATE_STARVING_MS;
+        if (now >= starves_ms)
+            queue_join(gate, &self);
+        int64_t until = now < starves_ms ? starves_ms : now + LOOK_MS;
+        wait_until(gate, until < deadline_ms ? until : deadline_ms);
     }
-    int entered = !gate->taken;
-    gate->taken = 1;
+    int entered = may_enter(gate, &self);
+    queue_leave(gate, &self);
+    if (entered)
+        gate->taken = 1;
+    else if (!gate->taken)
+        pthread_cond_broadcast(&gate->opened); /* its turn is somebody else's */
     pthread_mutex_unlock(&gate->mutex);
     return entered;
 }
@@ -68,7 +116,10 @@ void gate_leave(struct gate *gate)
 {
     pthread_mutex_lock(&gate->mutex);
     gate->taken = 0;
-    pthread_cond_signal(&gate->opened);
+    if (gate->first)
+        pthread_cond_broadcast(&gate->opened); /* one of them alone may enter */
+    else
+        pthread_cond_signal(&gate->opened);
     pthread_mutex_unlock(&gate->mutex);
 }
 

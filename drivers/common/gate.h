@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The threads of one process before a file that several processes lock: they pass one at a time, so
- * that no more than one of them asks the kernel. Any thread.
+ * that no more than one of them asks the kernel. Whoever comes when it is open enters; but while
+ * some have waited for 20 ms, the first of these is next. Any thread.
  */
 #ifndef DRIVERS_COMMON_GATE_H
 #define DRIVERS_COMMON_GATE_H
 
 #include <stdint.h>
+
+/* Who has waited for so long at a gate or a lock is next. */
+#define GATE_STARVING_MS 20
 
 struct gate;
 

@@ -14,7 +14,6 @@
 #define BELL_AT 8
 #define QUEUE_AT 16 /* from here on bytes are locked, none is written */
 
-#define STARVING_MS 20
 #define NS_PER_SECOND 1000000000
 #define PLACE_FOR_NS (NS_PER_SECOND / 4)
 #define NEXT_NAP_NS 200000 /* between tries of who is next, as all others leave the lock alone */
@@ -162,7 +161,7 @@ static int32_t flock_until(struct lock *lock, int64_t deadline_ms, int *sys)
         if (now >= deadline_ms)
             return DRAY_BUSY;
         if (!starves_ms)
-            starves_ms = now + STARVING_MS;
+            starves_ms = now + GATE_STARVING_MS;
         if (now >= starves_ms)
             for_long |= queue_join(lock);
         long most_ns = behind ? QUEUE_NAP_NS : NEXT_NAP_NS;
