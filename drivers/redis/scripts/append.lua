@@ -37,8 +37,7 @@ end
 -- With memory at its limit the first command is refused, and none that follows. Only what was not
 -- there is written, so it can be taken back.
 if n == 1 then
-    if try('HEXISTS', jobs, ARGV[4]) ~= 0 or
-        failed(try('HSET', jobs, ARGV[4], created .. ARGV[5])) then
+    if try('HSETNX', jobs, ARGV[4], created .. ARGV[5]) ~= 1 then
         return careful
     end
 else

@@ -42,12 +42,12 @@ local function batch_head(priority, ends)
         0, 0) .. string.rep('\0', 26) .. want[4]
 end
 
--- How many keys there are of jobs that wait, ended or are different from new ones.
-local function count_others()
+-- How many keys there are of jobs that wait, ended or are different from new ones; and this one.
+local function count_others(one)
     local ready = base .. 'ready'
     return call('EXISTS', state, base .. 'delayed', base .. 'retrying', base .. 'parked',
         base .. 'dead', base .. 'done', ready .. 0, ready .. 1, ready .. 2, ready .. 3, ready .. 4,
-        ready .. 5, ready .. 6, ready .. 7, ready .. 8, ready .. 9)
+        ready .. 5, ready .. 6, ready .. 7, ready .. 8, ready .. 9, one)
 end
 
 -- ---------------------------------------------------------------------------------------------
@@ -61,11 +61,12 @@ local function hand_over()
     local row, try = call('HMGET', meta, 'layout', 'paused', 'stale', 'consumed'), redis.pcall
     local consumed, at = tonumber(row[4]) or 0, now ~= 0 and now or server_ms()
     if row[1] ~= '2' or row[2] == '1' or (tonumber(row[3]) or 0) ~= 0 or at < consumed or
-        at - consumed >= CONSUMED_MS or count_others() ~= 0 then
+        at - consumed >= CONSUMED_MS then
         return nil
     end
-    local first, id, name, ends = first_score(leases), ARGV[2], '*' .. want[3], at + want[2]
-    if first and first < at then
+    local there, id, name, ends = count_others(leases), ARGV[2], '*' .. want[3], at + want[2]
+    local first = there == 1 and first_score(leases)
+    if there ~= 0 and not (first and first >= at) then
         return nil
     end
     local head, pushed = batch_head(new[1], ends), 'pushed:' .. new[3][1]
@@ -199,12 +200,12 @@ end
 local function look_around(priority)
     local ready = base .. 'ready'
     local around = {list = ready .. priority, priority = priority, others = false, due = math.huge}
-    around.waiting = call('LLEN', around.list)
+    local there = want ~= 0 and count_others(base .. 'none')
+    around.waiting = there == 0 and 0 or call('LLEN', around.list)
     if want == 0 then
         has_states = #dones > 0 and call('EXISTS', state) == 1
         return around
-    end
-    if count_others() == (around.waiting > 0 and 1 or 0) then
+    elseif there == (around.waiting > 0 and 1 or 0) then
         return around
     end
     has_states, around.due = call('EXISTS', state) == 1, quiet()
@@ -261,7 +262,9 @@ local function read_done(row)
     if not gone or not remembers(tonumber(row[5]) or 0, tonumber(row[6]) or 0) then
         return false
     end
-    call('ZCARD', leases)
+    if want == 0 then
+        call('ZCARD', leases)
+    end
     -- A state of its own goes before what a job has in common with others.
     for _, own in ipairs(has_states and call('HMGET', state, unpack(gone)) or {}) do
         if own then
@@ -292,7 +295,8 @@ local function read_want(row, around)
     local first = first_score(leases)
     if not around.due or (first and first < now) or row[2] == '1' or (tonumber(row[4]) or 0) ~= 0 or
         (most > 0 and (now - consumed >= CONSUMED_MS or now < consumed)) or
-        (around.others and waiting < most) or call('HEXISTS', batches, '*' .. want[3]) == 1 then
+        (around.others and waiting < most) or
+        (first and call('HEXISTS', batches, '*' .. want[3]) == 1) then
         return false
     end
     local held = {ids = {}, contents = {}, n = 0, first = first, seen = {}, bytes = 0}
@@ -357,8 +361,13 @@ local function write_held(held, fresh, list, straight, priority)
     if straight > 0 then
         record = record .. table.concat(fresh.ids, BLANK, 1, straight) .. BLANK
     end
-    write('ZADD', leases, digits(ends), name)
-    write('HSET', batches, name, record)
+    call('HSET', batches, name, record)
+    local leased = redis.pcall('ZADD', leases, digits(ends), name)
+    if type(leased) == 'table' then
+        call('HDEL', batches, name)
+        error(leased)
+    end
+    wrote = true
     local cut = held.n > 0 and redis.pcall('LTRIM', list, digits(held.n), '-1')
     if type(cut) == 'table' and cut.err then
         -- Not both in the list and handed out.
@@ -391,7 +400,9 @@ local function main()
         now = server_ms()
     end
     -- Every key is read before the first is written: one of another type changes nothing.
-    call('HLEN', totals)
+    if new ~= 0 or #dones > 0 then
+        call('HLEN', totals)
+    end
     local around = look_around(new ~= 0 and new[1] or 5)
     local done = #dones == 0 or read_done(row)
     local fresh = done and (new == 0 or
@@ -429,11 +440,11 @@ local function main()
     if around.others or waiting - listed + nnew - straight > 0 then
         return {'plain', 0, blocks, direct}
     end
-    local ends = held.first
-    if #dones > 0 or not ends then
-        ends = first_score(leases)
+    local ends = #dones > 0 and first_score(leases) or #dones == 0 and held.first or math.huge
+    if listed + straight > 0 then
+        ends = math.min(ends, now + want[2])
     end
-    local soonest = math.min(around.due, ends and ends + 1 or math.huge)
+    local soonest = math.min(around.due, ends + 1)
     local wait = soonest < math.huge and math.max(soonest - now, 0) or -1
     return {'plain', wait, blocks, direct}
 end
