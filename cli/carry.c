@@ -201,9 +201,11 @@ static int count_queue(struct carry *c, struct dray_queue_stats *queue)
 {
     struct dray_error error = DRAY_ERROR_INIT;
     struct dray_stats *stats = NULL;
+    *queue = (struct dray_queue_stats){0};
     if (dray_get_stats(c->from, c->queue, &stats, &error) != DRAY_OK)
         return report(c->cli, &error);
-    *queue = stats->nqueues > 0 ? stats->queues[0] : (struct dray_queue_stats){0};
+    if (stats->nqueues > 0)
+        *queue = stats->queues[0];
     queue->name = c->queue;
     dray_stats_free(stats);
     return EXIT_DONE;
