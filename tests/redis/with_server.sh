@@ -24,7 +24,7 @@ redis-server --port 0 --unixsocket "$socket" --dir "$folder" --save '' --appendo
     --daemonize no >"$folder/log" 2>&1 &
 server=$!
 
-deadline=$((SECONDS + 20))
+deadline=$((SECONDS + 60))
 until [ "$(redis-cli -s "$socket" ping 2>/dev/null)" = PONG ]; do
     if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$server" 2>/dev/null; then
         cat "$folder/log" >&2
