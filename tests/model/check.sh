@@ -38,8 +38,10 @@ expect() {
 expect 0 slow -DFIRST=1 -DSECOND=1
 [ -z "${DRAY_LONG:-}" ] || expect 0 slow_not_alone -DNOT_ALONE
 expect 0 quick -DQUICK
-expect 0 slow_stuck -DNOT_ALONE -DSTUCK -DFIRST=1 -DSECOND=1
+expect 0 slow_stuck -DNOT_ALONE -DSTUCK=1 -DFIRST=1 -DSECOND=1
+expect 0 quick_stuck -DQUICK -DNOT_ALONE -DSTUCK=2 -DEXECUTORS=3
 expect 1 slow_all_look -DNOT_ALONE -DALL_LOOK
-expect 1 slow_no_chain -DNOT_ALONE -DSTUCK -DNO_CHAIN
+expect 1 slow_no_chain -DNOT_ALONE -DSTUCK=1 -DNO_CHAIN
+expect 1 quick_no_chain -DQUICK -DNOT_ALONE -DSTUCK=2 -DEXECUTORS=3 -DNO_CHAIN
 expect 1 slow_no_call -DNO_CALL
 expect 1 quick_no_nudge -DQUICK -DNO_NUDGE

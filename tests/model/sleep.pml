@@ -3,7 +3,7 @@
  * Who sleeps, and who wakes whom: core/queue/turn.c, core/worker/executor.c and keeper.c without
  * their polls. In the real thing a look a second hides a lost wake-up; here nothing does.
  *
- * Two executors, two dispatchers (one of them with a job for later), somebody who wants to be alone
+ * Executors, two dispatchers (one of them with a job for later), somebody who wants to be alone
  * with the driver, the keeper, and a clock that ticks once at any moment. Checked: when everybody
  * sleeps, every job has been run, every outcome written, and nobody waits for an answer.
  *
@@ -11,8 +11,8 @@
  *
  * With -DQUICK the lock is held across a turn, a dispatcher pushes and does nothing else, and an
  * executor watches for a push before it sleeps; without it the leader gives up the lock. FIRST,
- * SECOND and NOT_ALONE make the search smaller. With -DSTUCK the first handler never ends, and the
- * other executor must do all the rest. Four switches take a part out, to see that the model can
+ * SECOND and NOT_ALONE make the search smaller. With -DSTUCK=n the first n handlers never end, and
+ * what executors are left (EXECUTORS, two) must do all the rest. Four switches take a part out, to see that the model can
  * fail: -DNO_CALL (the end of a turn wakes no dispatcher that came meanwhile), -DNO_NUDGE (nobody
  * tells the keeper of a sooner time), -DALL_LOOK (every turn passes for one that looks for jobs),
  * -DNO_CHAIN (an executor that takes the last reserved job wakes nobody for those in the store).
@@ -22,6 +22,10 @@
 #ifndef FIRST
 #define FIRST 2
 #define SECOND 1
+#endif
+
+#ifndef EXECUTORS
+#define EXECUTORS 2
 #endif
 
 /* The store. */
@@ -39,7 +43,7 @@ byte idle, woken, calls, ring;
 byte sleepers;  /* wait for `calls` */
 byte lingering; /* of them: those that wait for a dispatcher, until they have enough of it */
 bool look, looking, sweep;
-bool stuck; /* a handler that will not end */
+byte stuck; /* handlers that will not end */
 bool spinning, pushed; /* one executor watches for a push; there was one meanwhile */
 bool keeper_asleep, nudged, nudge, keeper_writes;
 bool next_look;    /* a look is due when the clock ticks */
@@ -271,18 +275,39 @@ inline sleep_while_led()
 
 #ifdef QUICK
 #define MAY_LINGER false
-#define MORE (ring > 0)
 #else
 #define MAY_LINGER (ring == 0 && !leading && !look && !GROUPS)
-#ifdef NO_CHAIN
-#define MORE (ring > 0)
-#else
-#define MORE (ring > 0 || look)
-#endif
 #endif
 
+/* Before a handler that may be long. Handlers that are thought to be quick leave it to the keeper
+   on a quick store. */
+inline pass_on()
+{
+    if
+    :: ring > 0 -> wake_executor()
+#ifndef NO_CHAIN
+    :: ring == 0 && look -> wake_executor()
+#ifdef QUICK
+    :: ring == 0 && look && idle > 0 -> nudge_keeper()
+#endif
+#endif
+    :: else -> skip
+    fi;
+#ifndef QUICK
+    if
+    :: outcomes > 0 ->
+        keeper_writes = true;
+        if
+        :: leading -> skip
+        :: else -> nudge_keeper()
+        fi
+    :: else -> skip
+    fi
+#endif
+}
+
 #ifdef STUCK
-#define STICKS !stuck
+#define STICKS (stuck < STUCK)
 #else
 #define STICKS false
 #endif
@@ -302,10 +327,7 @@ held:
         :: ring > 0 ->
             ring--;
             looked = false;
-            if
-            :: MORE -> wake_executor()
-            :: else -> skip
-            fi;
+            pass_on();
             goto handle
         :: ring == 0 && leading ->
             looked = false;
@@ -342,7 +364,7 @@ handle:
     atomic {
         ran++;
         if
-        :: STICKS -> stuck = true; goto forever
+        :: STICKS -> stuck++; goto forever
         :: else -> outcomes++
         fi;
         if
@@ -481,8 +503,12 @@ around:
         :: else -> skip
         fi;
         if
+        :: look && idle > 0 -> wake_executor()
+        :: else -> skip
+        fi;
+        if
         :: TO_WRITE && !leading -> keeper_writes = false; turn(0); goto turning
-        :: TO_WRITE && leading -> keeper_writes = true
+        :: TO_WRITE && leading && idle == 0 -> keeper_writes = true
         :: else -> skip
         fi;
         if
@@ -509,6 +535,9 @@ active proctype monitor()
         look = true; /* as a worker starts */
         run executor();
         run executor();
+#if EXECUTORS > 2
+        run executor();
+#endif
         run dispatcher(0, FIRST);
         run dispatcher(1, SECOND);
 #ifndef NOT_ALONE
