@@ -20,6 +20,7 @@ struct subject;
 /* What a side is asked to do in one run. */
 struct load {
     struct subject *subject; /* the open instance; NULL for sides that are not Dray */
+    struct subject *from;    /* pick-up: another one that dispatches; NULL: the same */
     const char *folder;      /* where a side may put files; they are removed with it */
     uint64_t jobs;
     uint64_t limit_ns; /* no more jobs are handed in after so long */

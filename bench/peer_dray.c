@@ -60,14 +60,14 @@ static int dray_side_drain(const struct load *load, struct sample *out)
 }
 
 /* One stamped job into an idle worker. Below 0: it failed or never came. */
-static double pick_up_one(struct subject *subject)
+static double pick_up_one(struct subject *subject, struct dray *from)
 {
     const struct dray_new_job more = {.queue = subject->queue};
     struct dray_error error = DRAY_ERROR_INIT;
     peer_idle_gap();
     tally_reset(&subject->tally);
     uint64_t handed_in = stopwatch_ns();
-    int rc = dray_dispatch(subject->dray, SUBJECT_STAMP, peer_payload, &more, NULL, &error);
+    int rc = dray_dispatch(from, SUBJECT_STAMP, peer_payload, &more, NULL, &error);
     if (rc != DRAY_OK) {
         fprintf(stderr, "dray-bench: dispatch: %s\n", error.text);
         return -1;
@@ -80,6 +80,7 @@ static double pick_up_one(struct subject *subject)
 static int dray_side_pickup(const struct load *load, struct sample *out)
 {
     struct subject *subject = load->subject;
+    struct dray *from = load->from ? load->from->dray : subject->dray;
     double *latencies = calloc(load->jobs, sizeof(*latencies));
     if (!latencies || subject_start(subject, load->executors) != 0) {
         free(latencies);
@@ -89,7 +90,7 @@ static int dray_side_pickup(const struct load *load, struct sample *out)
     size_t n = 0;
     int rc = 0;
     while (rc == 0 && n < load->jobs && stopwatch_ns() - begin < load->limit_ns) {
-        latencies[n] = pick_up_one(subject);
+        latencies[n] = pick_up_one(subject, from);
         rc = latencies[n++] < 0 ? -1 : 0;
     }
     rc |= subject_stop(subject);

@@ -184,6 +184,7 @@ static void note_instance(struct subject *subject, const struct dray_options *op
     subject->driver = info->driver;
     subject->durability = info->durability;
     subject->runs_inline = info->runs_inline;
+    subject->shared = info->shared;
     dray_check_config(options, note_store, subject, NULL);
     dray_each_driver(
         info->driver_path ? info->driver_path : info->driver, note_traits, subject, NULL);

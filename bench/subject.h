@@ -29,6 +29,7 @@ struct subject {
     char store[4096]; /* path of the store's file; "" if it has none */
     char server[512]; /* of Redis, for bare programs (redis_server.h); "" if there is none */
     int temporary;    /* the store goes with the folder */
+    int shared;       /* processes share the store */
     int quick;        /* the driver never waits for I/O */
     int runs_inline;  /* dispatch runs the job: no worker */
     int autostart;    /* the worker starts by itself */

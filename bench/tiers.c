@@ -86,14 +86,20 @@ static struct load load_of(
     };
 }
 
-/* Dray and every peer that can do the operation, with the same load. */
+/* Every peer that can do the operation, with the same load. */
+static int compare_to_peers(
+    struct stage *stage, struct contest *contest, operation_fn operation, const struct load *load)
+{
+    for (size_t i = 0; i < stage->npeers; i++)
+        contest_add(contest, stage->peers[i]->name, operation(stage->peers[i]), load);
+    return contest_run(contest, stage->report);
+}
+
 static int compare(
     struct stage *stage, struct contest *contest, operation_fn operation, const struct load *load)
 {
     contest_add(contest, peer_dray.name, operation(&peer_dray), load);
-    for (size_t i = 0; i < stage->npeers; i++)
-        contest_add(contest, stage->peers[i]->name, operation(stage->peers[i]), load);
-    return contest_run(contest, stage->report);
+    return compare_to_peers(stage, contest, operation, load);
 }
 
 static int compare_rates(struct stage *stage, const char *name, operation_fn operation,
@@ -157,12 +163,24 @@ static int tier_drain(struct stage *stage)
     return compare_rates(stage, "drain a backlog", op_drain, 1, 1, BATCH);
 }
 
+/* Where processes share the configured store, also from an instance without the worker. */
 static int tier_pickup(struct stage *stage)
 {
     struct contest contest = contest_of(stage, "pick-up", latency, 2);
     struct load load = load_of(stage, 1, 1, 1);
     load.jobs = stage->plan->latencies;
-    return compare(stage, &contest, op_pickup, &load);
+    if (!stage->plan->source.config || !stage->subject->shared)
+        return compare(stage, &contest, op_pickup, &load);
+    struct subject other;
+    if (subject_open(&other, &stage->plan->source, &stage->plan->exit_status) != 0)
+        return -1;
+    contest_add(&contest, peer_dray.name, op_pickup(&peer_dray), &load);
+    struct load apart = load;
+    apart.from = &other;
+    contest_add(&contest, "dray, dispatched elsewhere", op_pickup(&peer_dray), &apart);
+    int rc = compare_to_peers(stage, &contest, op_pickup, &load);
+    subject_close(&other);
+    return rc;
 }
 
 static int fill(struct stage *stage, struct subject *subject, uint64_t jobs)
