@@ -438,13 +438,11 @@ static int32_t go_on(struct store *store, struct dray_call *call)
 static void bear(struct store *store, const struct dray_error *error)
 {
     struct sentinel *sentinel = &store->sentinel;
-    int64_t now = store_clock_ms();
     go_to_next(store);
     if (sentinel->failures < sentinel->n)
         return;
     sentinel->failures = 0;
-    if (sentinel->retry_ms <= now)
-        sentinel->retry_ms = now + RETRY_MS;
+    sentinel->retry_ms = store_clock_ms() + RETRY_MS;
     if (!sentinel->warned)
         store->host->log(store->host, DRAY_LOG_WARN,
             "%s: no sentinel of %u answers, so that another master would be noticed late: %s",

@@ -49,9 +49,9 @@ def records(content, state):
 
 
 # Answers of the scripts.
-def turn(settled, groups, extended, wait, blocks, trouble=""):
+def turn(settled, groups, extended, wait, blocks, trouble="", *strange):
     return array(bulk("turn"), bulk(settled), array(*groups), bulk(extended), number(wait),
-                 array(*blocks), bulk(trouble))
+                 array(*blocks), bulk(trouble), *strange)
 
 
 def group(code, letters, *holders):
@@ -95,6 +95,11 @@ def reserves():
         block(0, "a", [content()], [state(error="boom", progress="half")]),
         block(1, "bc", [content(group="g"), content(priority=0)],
               [state(attempts=3, releases=2, flags=81), state()])))
+    # Of odd length, which stands for two queues: so they are answers of the long script.
+    put("reserve-strange", RESERVE, 0, turn("", [], "", 0, [], "", array(
+        number(3), number(0), bulk("ab"), number(1), bulk(LONG * 9), number(0), bulk("\x1b\n"))))
+    put("reserve-strange-queue", RESERVE, 0, turn("", [], "", 0, [], "", array(
+        number(0), number(2), bulk("a"))))
     put("reserve-trouble", RESERVE, 1, reserved(trouble="DIRTY WRONGTYPE Operation against a key"))
     put("reserve-refused", RESERVE, 0, b"-READONLY You can't write against a read only replica.\r\n")
     put("reserve-many", RESERVE, 0, reserved(block(0, "abcd", [content()] * 4, state())))
@@ -138,11 +143,18 @@ def views():
 def greetings():
     info = ("redis_version:7.0.15\r\nredis_mode:standalone\r\nrun_id:" + "a" * 40 +
             "\r\nrole:master\r\nmaxmemory_policy:noeviction\r\nloading:0\r\naof_enabled:1\r\n")
-    scripts = bulk("1" * 40) + bulk("2" * 40)
-    put("greet", GREET, 0, number(7), bulk(info), bulks("appendfsync", "always"), bulk("1"), scripts)
-    put("greet-new", GREET, 3, number(7), bulk(info.replace("enabled:1", "enabled:0")),
-        b"$-1\r\n", b"$-1\r\n", scripts)
-    put("greet-replica", GREET, 0, number(7), bulk(info.replace("master", "slave")))
+    scripts = b"".join(bulk(digit * 40) for digit in "1234")
+    fine = array(bulk("rights"), array())
+    less = array(bulk("rights"), bulks("ZADD k", LONG * 9, "X"))
+    put("greet", GREET, 0, bulk(info), bulks("appendfsync", "always"), number(7), bulk("2"),
+        scripts, fine)
+    put("greet-new", GREET, 3, bulk(info.replace("enabled:1", "enabled:0")), number(7),
+        b"$-1\r\n", b"$-1\r\n", scripts, fine)
+    put("greet-before", GREET, 0, bulk(info.replace("enabled:1", "enabled:0")), number(7),
+        bulk("1"), bulk("1"), scripts, fine)
+    put("greet-refused", GREET, 0, bulk(info), bulks("appendfsync", "always"), number(7), bulk("2"),
+        scripts, less)
+    put("greet-replica", GREET, 0, bulk(info.replace("master", "slave")))
 
 
 def alone():
