@@ -307,6 +307,72 @@ static void test_unfit(void **state)
     server_remove(&server);
 }
 
+static int32_t push_to(struct rig *rig, const char *queue, uint64_t delay_ms)
+{
+    struct dray_str name = {queue, strlen(queue)};
+    struct dray_job job = {.size = sizeof(job),
+        .priority = DRAY_PRIORITY_NORMAL,
+        .id = {"a", 1},
+        .queue = name,
+        .type = {"t", 1},
+        .payload = {"1", 1},
+        .delay_ms = delay_ms};
+    const struct dray_job *jobs[] = {&job};
+    int32_t answer = DRAY_OK;
+    struct dray_push group = {
+        .size = sizeof(group), .queue = name, .jobs = jobs, .answers = &answer, .njobs = 1};
+    int32_t code = rig->driver->push(rig->self, rig_call(rig), &group);
+    return code == DRAY_OK ? answer : code;
+}
+
+/* A digest of all that the server holds; the caller frees it. */
+static redisReply *digest_of(redisContext *own)
+{
+    static const char script[] =
+        "local keys, all = redis.call('KEYS', '*'), '' table.sort(keys) for _, key in ipairs(keys) "
+        "do all = all .. key .. redis.call('DUMP', key) end return redis.sha1hex(all)";
+    redisReply *reply = redisCommand(own, "EVAL %s 0", script);
+    assert_non_null(reply);
+    assert_int_equal(reply->type, REDIS_REPLY_STRING);
+    return reply;
+}
+
+/* A queue that a newer Dray has been in is left alone, whatever is asked; the others go on. */
+static void test_newer_queue(void **state)
+{
+    struct server server;
+    struct rig rig;
+    (void)state;
+    server_start(&server, 0);
+    redisContext *own = server_talk(&server);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "a", 0), DRAY_OK);
+    assert_int_equal(rig_push(&rig, "b", 0), DRAY_OK);
+    assert_int_equal(take_surely(&rig), 1);
+    say(own, "HSET {dray:q}:meta layout 3");
+    redisReply *before = digest_of(own);
+    for (int i = 0; i < 4; i++) {
+        int32_t code = i == 0   ? rig_push(&rig, "c", 0)
+                       : i == 1 ? rig_reserve(&rig, 1, 0, 0)
+                       : i == 2 ? rig_ack(&rig, 0)
+                                : rig_push(&rig, "a", DRAY_PUSH_RESEND);
+        if (code != DRAY_UNSUPPORTED || !strstr(rig.error.text, "{dray:q}:meta has layout 3") ||
+            !strstr(rig.error.text, "a newer Dray wrote it; update this one"))
+            fail_msg("call %d: %d, %s", i, code, rig.error.text);
+    }
+    redisReply *after = digest_of(own);
+    assert_string_equal(after->str, before->str);
+    freeReplyObject(before);
+    freeReplyObject(after);
+    assert_int_equal(push_to(&rig, "other", 0), DRAY_OK);
+    say(own, "HSET {dray:q}:meta layout 2");
+    assert_int_equal(rig_ack(&rig, 0), DRAY_OK);
+    assert_int_equal(rig_live(&rig), 1);
+    redisFree(own);
+    rig_close(&rig);
+    server_remove(&server);
+}
+
 /* Its next command, with the plus, into `right`; 0: no more. */
 static int next_right(const char **line, char *right, size_t size)
 {
@@ -412,24 +478,6 @@ static void test_rights_to_names(void **state)
     server_remove(&server);
 }
 
-static int32_t push_to(struct rig *rig, const char *queue, uint64_t delay_ms)
-{
-    struct dray_str name = {queue, strlen(queue)};
-    struct dray_job job = {.size = sizeof(job),
-        .priority = DRAY_PRIORITY_NORMAL,
-        .id = {"a", 1},
-        .queue = name,
-        .type = {"t", 1},
-        .payload = {"1", 1},
-        .delay_ms = delay_ms};
-    const struct dray_job *jobs[] = {&job};
-    int32_t answer = DRAY_OK;
-    struct dray_push group = {
-        .size = sizeof(group), .queue = name, .jobs = jobs, .answers = &answer, .njobs = 1};
-    int32_t code = rig->driver->push(rig->self, rig_call(rig), &group);
-    return code == DRAY_OK ? answer : code;
-}
-
 /* In another queue than the one that is configured nobody can be woken: nothing is stored there. */
 static void test_right_to_another_bell(void **state)
 {
@@ -466,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_resent),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_layout_before),
+        cmocka_unit_test(test_newer_queue),
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_rights_to_names),
