@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#define PATIENCE_MS 60000 /* for what should happen at once; generous, for slow machines */
+
 static char folder[SCRATCH_SIZE];
 
 static const struct config config = {.path = "queue.yaml", .folder = folder};
@@ -266,7 +268,7 @@ static void assert_dies(int pid)
     char path[64];
     char line[256] = "";
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (int64_t until = now_ms() + 10000; now_ms() < until; poll_pause()) {
+    for (int64_t until = now_ms() + PATIENCE_MS; now_ms() < until; poll_pause()) {
         FILE *in = fopen(path, "r");
         if (!in)
             return;
@@ -388,7 +390,7 @@ static void test_parent_dies(void **state)
         _exit(1);
     }
     int pids[2] = {0, 0};
-    for (int64_t until = now_ms() + 20000; !read_pids(file, pids) && now_ms() < until;)
+    for (int64_t until = now_ms() + PATIENCE_MS; !read_pids(file, pids) && now_ms() < until;)
         poll_pause();
     unlink(file);
     assert_int_equal(kill(worker, SIGKILL), 0);
