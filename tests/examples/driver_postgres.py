@@ -54,11 +54,6 @@ def done(example):
         return set()
 
 
-def start(example, *arguments):
-    return subprocess.Popen([DRAY, "work", "-q", *arguments], cwd=example.folder,
-                            env=example.environment)
-
-
 def first_job(example):
     """As its README has it."""
     example.dray("push", "note", '"hello"')
@@ -70,7 +65,7 @@ def first_job(example):
 
 def workers_and_sessions_die(example):
     """A worker is killed, then every session is ended under the others: each job is done."""
-    workers = [start(example) for _ in range(3)]
+    workers = [example.start(DRAY, "work", "-q") for _ in range(3)]
     pushed = {example.push("count", n) for n in range(40)}
     until("a start", lambda: done(example))
     workers[0].send_signal(signal.SIGKILL)
@@ -90,9 +85,8 @@ def commit_answer_is_lost(example):
     """The session ends in the middle of a commit. The push is sent again, and the job is there
     once."""
     sql(SLOW_COMMIT)
-    push = subprocess.Popen([DRAY, "push", "slow", "1", "--id", "once"], cwd=example.folder,
-                            env=example.environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    push = example.start(DRAY, "push", "slow", "1", "--id", "once", stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
     until("a commit", lambda: sessions_of("query = 'COMMIT' AND state = 'active'"))
     sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE query = 'COMMIT' AND application_name ~ '^dray '")

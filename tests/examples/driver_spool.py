@@ -47,9 +47,7 @@ with Example("driver-spool") as example:
 
     with open(example.path("queue.yaml"), "w", encoding="utf-8") as file:
         file.write(YAML)
-    start = [DRAY, "work", "-q"]
-    workers = [subprocess.Popen(start, cwd=example.folder, env=example.environment)
-               for _ in range(3)]
+    workers = [example.start(DRAY, "work", "-q") for _ in range(3)]
     pushed = {example.push("count", n) for n in range(40)}
     until("a start", lambda: done(example))
     workers[0].send_signal(signal.SIGKILL)

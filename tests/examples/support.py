@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,10 @@ import tempfile
 BUILD = os.environ["DRAY_BUILD"]
 SOURCE = os.environ["DRAY_SOURCE"]
 DRAY = os.path.join(os.environ["DRAY_BIN"], "dray")
+
+
+# Told to end, a test still removes what it has made.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def check(condition, text):
@@ -23,9 +28,10 @@ def equal(got, expected, what):
 
 
 class Example:
-    """A copy of build/examples/NAME to run in, removed at the end."""
+    """A copy of build/examples/NAME to run in, removed at the end with all that was started."""
 
     def __init__(self, name):
+        self.started = []
         self.folder = tempfile.mkdtemp(prefix=f"dray-{name}-")
         built = os.path.join(BUILD, "examples", name)
         shutil.copytree(built, self.folder, dirs_exist_ok=True,
@@ -38,6 +44,10 @@ class Example:
         return self
 
     def __exit__(self, *_):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, *parts):
@@ -51,6 +61,12 @@ class Example:
               f"{' '.join(command)}: exit status {done.returncode}, not {status}\n"
               f"{done.stdout}{done.stderr}")
         return done.stderr if stderr else done.stdout
+
+    def start(self, *command, **options):
+        """Starts a command in the copy and does not wait for it."""
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, **options)
+        self.started.append(process)
+        return process
 
     def dray(self, *arguments, **options):
         return self.run(DRAY, *arguments, **options)
