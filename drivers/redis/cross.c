@@ -9,15 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CURSOR_MAX 20u
-
-/* Where the check is: the place of scripts/cross.lua, 0 at the end, and the server's cursor there.
- */
-struct position {
-    int64_t place;
-    char cursor[CURSOR_MAX + 4];
-};
-
 static void note(struct dray_call *call, struct dray_tend *tend, const char *line)
 {
     tend->damaged++;
@@ -43,15 +34,16 @@ static void note_stray(struct dray_call *call, struct dray_tend *tend, struct dr
 }
 
 static int read_cross(struct dray_call *call, struct dray_tend *tend, const redisReply *reply,
-    struct dray_str queue, struct position *at)
+    struct dray_str queue, struct cross *at)
 {
     const redisReply *ids = answer_array(reply, 4);
     struct dray_str cursor, key, id;
     int64_t missing;
     char line[160];
     if (!script_said(reply, "cross", 6) || !answer_number(reply, 1, &at->place) ||
-        !answer_str(reply, 2, &cursor) || cursor.len > CURSOR_MAX || !answer_str(reply, 3, &key) ||
-        !ids || !answer_number(reply, 5, &missing) || at->place < 0 || missing < 0)
+        !answer_str(reply, 2, &cursor) || cursor.len >= sizeof(at->cursor) ||
+        !answer_str(reply, 3, &key) || !ids || !answer_number(reply, 5, &missing) ||
+        at->place < 0 || missing < 0)
         return 0;
     snprintf(at->cursor, sizeof(at->cursor), "%.*s", (int)cursor.len, cursor.data);
     for (size_t i = 0; i < ids->elements; i++) {
@@ -67,28 +59,21 @@ static int read_cross(struct dray_call *call, struct dray_tend *tend, const redi
     return 1;
 }
 
-int32_t cross_queue(
-    struct store *store, struct dray_call *call, struct dray_tend *tend, struct dray_str queue)
+int32_t cross_some(struct store *store, struct dray_call *call, struct dray_tend *tend,
+    struct dray_str queue, struct cross *at)
 {
-    struct position at = {1, "0"};
-    int32_t code = DRAY_OK;
-    while (code == DRAY_OK && at.place) {
-        redisReply *reply = NULL;
-        if (store_clock_ms() >= store->link.deadline_ms)
-            return store->host->fail(
-                call, DRAY_BUSY, 0, "%s: too many jobs to check in this time", store->link.where);
-        script_begin(store);
-        script_queue(store, queue);
-        pack_array(&store->plan, 4);
-        pack_number(&store->plan, store_now(store));
-        pack_bytes(&store->plan, "cross", 5);
-        pack_number(&store->plan, (uint64_t)at.place);
-        pack_bytes(&store->plan, at.cursor, strlen(at.cursor));
-        code = script_call(store, call, SCRIPT_PEOPLE, 1, 0, &reply);
-        if (code == DRAY_OK && !read_cross(call, tend, reply, queue, &at))
-            code = answer_strange(store, call, 1);
-        if (reply)
-            freeReplyObject(reply);
-    }
+    redisReply *reply = NULL;
+    script_begin(store);
+    script_queue(store, queue);
+    pack_array(&store->plan, 4);
+    pack_number(&store->plan, store_now(store));
+    pack_bytes(&store->plan, "cross", 5);
+    pack_number(&store->plan, (uint64_t)at->place);
+    pack_bytes(&store->plan, at->cursor, strlen(at->cursor));
+    int32_t code = script_call(store, call, SCRIPT_PEOPLE, 1, 0, &reply);
+    if (code == DRAY_OK && !read_cross(call, tend, reply, queue, at))
+        code = answer_strange(store, call, 1);
+    if (reply)
+        freeReplyObject(reply);
     return code;
 }

@@ -7,8 +7,15 @@
 
 struct store;
 
-/* Counts what does not agree as damage, a note each. Changes nothing. */
-int32_t cross_queue(
-    struct store *store, struct dray_call *call, struct dray_tend *tend, struct dray_str queue);
+/* Where the check of a queue is: the place of scripts/cross.lua, from 1, 0 at the end; and the
+   server's cursor there, "0" at first. */
+struct cross {
+    int64_t place;
+    char cursor[24];
+};
+
+/* The next part. Counts what does not agree as damage, a note each. Changes nothing. */
+int32_t cross_some(struct store *store, struct dray_call *call, struct dray_tend *tend,
+    struct dray_str queue, struct cross *at);
 
 #endif

@@ -62,6 +62,14 @@ void link_begin(struct store *store, struct dray_call *call)
     store->link.deadline_ms = store_clock_ms() + budget;
 }
 
+int link_again(struct store *store, struct dray_call *call, int64_t end_ms)
+{
+    if (store_clock_ms() >= end_ms)
+        return 0;
+    link_begin(store, call);
+    return 1;
+}
+
 void link_drop(struct store *store)
 {
     struct link *link = &store->link;

@@ -56,6 +56,8 @@ void link_close(struct store *store);
 
 /* The budget of a call begins. */
 void link_begin(struct store *store, struct dray_call *call);
+/* Another question of a call that has more time than one may take. 0 once `end_ms` is over. */
+int link_again(struct store *store, struct dray_call *call, int64_t end_ms);
 
 /* For as long as a connection is being made: at most so much of the call's budget. Returns the
    deadline that was, to be put back. */

@@ -10,6 +10,7 @@ void listing_end(struct listing *listing)
     if (listing->text.host) {
         buffer_free(&listing->text);
         buffer_free(&listing->rows);
+        buffer_free(&listing->queues);
     }
     memset(listing, 0, sizeof(*listing));
 }
@@ -31,7 +32,7 @@ struct listing *listing_begin(struct store *store)
     listing_end(oldest);
     oldest->serial = ++lists->serial;
     oldest->used = ++lists->count;
-    oldest->text.host = oldest->rows.host = store->host;
+    oldest->text.host = oldest->rows.host = oldest->queues.host = store->host;
     return oldest;
 }
 
@@ -66,7 +67,7 @@ void listing_add(struct listing *listing, uint32_t queue, struct dray_str id)
     buffer_add(&listing->rows, &row, sizeof(row));
 }
 
-static struct dray_str name_at(const struct listing *listing, uint32_t at)
+struct dray_str listing_name(const struct listing *listing, uint32_t at)
 {
     return (struct dray_str){listing->text.data + at + 1, (unsigned char)listing->text.data[at]};
 }
@@ -78,7 +79,7 @@ static struct listing_row *row_at(const struct listing *listing, uint64_t row)
 
 static int compare(const struct listing *listing, uint32_t a, uint32_t b)
 {
-    struct dray_str x = name_at(listing, a), y = name_at(listing, b);
+    struct dray_str x = listing_name(listing, a), y = listing_name(listing, b);
     int order = memcmp(x.data, y.data, (size_t)(x.len < y.len ? x.len : y.len));
     return order ? order : (x.len > y.len) - (x.len < y.len);
 }
@@ -132,10 +133,10 @@ void listing_sort(struct listing *listing, uint64_t first)
 
 struct dray_str listing_queue(const struct listing *listing, uint64_t row)
 {
-    return name_at(listing, row_at(listing, row)->queue);
+    return listing_name(listing, row_at(listing, row)->queue);
 }
 
 struct dray_str listing_id(const struct listing *listing, uint64_t row)
 {
-    return name_at(listing, row_at(listing, row)->id);
+    return listing_name(listing, row_at(listing, row)->id);
 }

@@ -21,6 +21,12 @@ struct listing {
     uint64_t used;   /* when it was last used, as a count */
     struct buffer text;
     struct buffer rows; /* of struct listing_row */
+
+    /* What is still to be gathered (gather.h). */
+    struct buffer queues; /* of uint32_t: the names of all queues */
+    uint64_t at_queue;    /* the one under way */
+    uint64_t sorted;      /* rows of those before it */
+    char cursor[24];      /* the server's, in that queue */
 };
 
 struct listings {
@@ -44,6 +50,7 @@ void listing_add(struct listing *listing, uint32_t queue, struct dray_str id);
 void listing_sort(struct listing *listing, uint64_t first);
 
 uint64_t listing_count(const struct listing *listing);
+struct dray_str listing_name(const struct listing *listing, uint32_t at);
 struct dray_str listing_queue(const struct listing *listing, uint64_t row);
 struct dray_str listing_id(const struct listing *listing, uint64_t row);
 

@@ -2,6 +2,7 @@
 /* list, and the check that reads everything. */
 #include "redis/answer.h"
 #include "redis/cross.h"
+#include "redis/gather.h"
 #include "redis/people.h"
 #include "redis/record.h"
 #include "redis/script.h"
@@ -12,87 +13,9 @@
 
 #define PAGE 64u /* ids a script call, whatever they hold */
 
-/* ------------------------------------------------------------------------------------------- */
-/* The ids of a listing                                                                        */
-/* ------------------------------------------------------------------------------------------- */
-
-/* One part of a queue's ids. `cursor` is the server's, "0" when there are no more. */
-static int32_t gather_part(struct store *store, struct dray_call *call, struct listing *listing,
-    uint32_t name, char cursor[24])
-{
-    redisReply *reply = NULL;
-    struct dray_str next, id;
-    struct dray_str queue = {
-        listing->text.data + name + 1, (unsigned char)listing->text.data[name]};
-
-    script_begin(store);
-    script_queue(store, queue);
-    pack_array(&store->plan, 3);
-    pack_number(&store->plan, store_now(store));
-    pack_bytes(&store->plan, "ids", 3);
-    pack_bytes(&store->plan, cursor, strlen(cursor));
-    int32_t code = script_call(store, call, SCRIPT_PEOPLE, 1, 0, &reply);
-    if (code != DRAY_OK)
-        return code;
-    const redisReply *ids = answer_array(reply, 2);
-    if (!script_said(reply, "ids", 3) || !ids || !answer_str(reply, 1, &next) || next.len > 20) {
-        freeReplyObject(reply);
-        return answer_strange(store, call, 1);
-    }
-    snprintf(cursor, 24, "%.*s", (int)next.len, next.data);
-    for (size_t i = 0; i < ids->elements; i++) {
-        if (answer_str(ids, i, &id) && id.len <= DRAY_NAME_MAX)
-            listing_add(listing, name, id);
-    }
-    freeReplyObject(reply);
-    return DRAY_OK;
-}
-
-static int32_t gather_queue(
-    struct store *store, struct dray_call *call, struct listing *listing, struct dray_str queue)
-{
-    uint64_t first = listing_count(listing);
-    uint32_t name = listing_add_name(listing, queue);
-    char cursor[24] = "0";
-    int32_t code = DRAY_OK;
-    do {
-        if (listing->text.failed || listing->rows.failed)
-            return store->host->fail(call, DRAY_NOMEM, 0, "no memory for a listing");
-        if (store_clock_ms() >= store->link.deadline_ms)
-            return store->host->fail(call, DRAY_BUSY, 0,
-                "%s: too many jobs to list in this time; narrow it to a queue", store->link.where);
-        code = gather_part(store, call, listing, name, cursor);
-    } while (code == DRAY_OK && strcmp(cursor, "0") != 0);
-    if (listing->text.failed || listing->rows.failed)
-        return store->host->fail(call, DRAY_NOMEM, 0, "no memory for a listing");
-    listing_sort(listing, first);
-    return code;
-}
-
-/* The ids that the filter's queue, or all queues, hold now; or the one id that it names. */
-static int32_t gather(struct store *store, struct dray_call *call, struct listing *listing,
-    const struct dray_filter *filter)
-{
-    redisReply *names = NULL;
-    if (filter->queue.len && !filter->id.len)
-        return gather_queue(store, call, listing, filter->queue);
-    int32_t code = filter->queue.len ? DRAY_OK : people_queues(store, call, &names);
-    size_t n = names ? names->elements : filter->queue.len != 0;
-    for (size_t i = 0; code == DRAY_OK && i < n; i++) {
-        struct dray_str queue = filter->queue;
-        if (names && (!answer_str(names, i, &queue) || queue.len > DRAY_NAME_MAX))
-            continue;
-        if (filter->id.len)
-            listing_add(listing, listing_add_name(listing, queue), filter->id);
-        else
-            code = gather_queue(store, call, listing, queue);
-    }
-    if (names)
-        freeReplyObject(names);
-    if (code == DRAY_OK && (listing->text.failed || listing->rows.failed))
-        code = store->host->fail(call, DRAY_NOMEM, 0, "no memory for a listing");
-    return code;
-}
+/* A call gathers ids no longer than this, and half its time at most, so that a worker of the same
+   instance gets its turn in between. */
+#define GATHER_MS 200
 
 /* ------------------------------------------------------------------------------------------- */
 /* Their jobs                                                                                  */
@@ -169,11 +92,47 @@ static uint64_t page_end(const struct listing *listing, uint64_t from, uint64_t 
     return to;
 }
 
+/* Asks for jobs from row `*row` on, and shows as many as the filter lets. What has been shown
+   counts: it ends before time is up. */
+static int32_t show_jobs(struct store *store, struct dray_call *call, const struct listing *listing,
+    const struct dray_filter *filter, uint64_t *row)
+{
+    int32_t code = DRAY_OK;
+    uint64_t shown = 0;
+    while (code == DRAY_OK && *row < listing_count(listing) && shown < filter->max) {
+        uint64_t most = filter->max - shown;
+        uint64_t to = page_end(listing, *row, most < PAGE ? most : PAGE);
+        redisReply *reply = NULL;
+        code = ask_jobs(store, call, listing, filter, *row, to, &reply);
+        if (code == DRAY_OK && !read_jobs(store, reply, &shown, show, call))
+            code = answer_strange(store, call, 1);
+        if (reply)
+            freeReplyObject(reply);
+        *row = to;
+        if (store_clock_ms() >= store->link.deadline_ms - 100)
+            break;
+    }
+    return code;
+}
+
+/* Gathers for a part of the call's time. Is there time left for jobs? */
+static int32_t gather_awhile(
+    struct store *store, struct dray_call *call, struct listing *listing, int *time_left)
+{
+    int64_t now = store_clock_ms();
+    int64_t half = (store->link.deadline_ms - now) / 2;
+    int64_t until = now + (half < GATHER_MS ? half : GATHER_MS);
+    int32_t code = gather_some(store, call, listing, until);
+    *time_left = store_clock_ms() < until;
+    return code;
+}
+
 int32_t people_list(void *self, struct dray_call *call, struct dray_filter *filter)
 {
     struct store *store = self;
     int32_t code = DRAY_OK;
-    uint64_t shown = 0;
+    uint64_t row = filter->cursor[1];
+    int time_left = 1;
 
     link_begin(store, call);
     struct listing *listing = listing_find(store, filter->cursor[0]);
@@ -182,25 +141,16 @@ int32_t people_list(void *self, struct dray_call *call, struct dray_filter *filt
             call, DRAY_INVALID, 0, "this listing has given way to others; begin it again");
     if (!listing) {
         listing = listing_begin(store);
-        code = gather(store, call, listing, filter);
+        code = gather_begin(store, call, listing, filter);
     }
-    uint64_t row = filter->cursor[1];
-    while (code == DRAY_OK && row < listing_count(listing) && shown < filter->max) {
-        uint64_t most = filter->max - shown;
-        uint64_t to = page_end(listing, row, most < PAGE ? most : PAGE);
-        redisReply *reply = NULL;
-        code = ask_jobs(store, call, listing, filter, row, to, &reply);
-        if (code == DRAY_OK && !read_jobs(store, reply, &shown, show, call))
-            code = answer_strange(store, call, 1);
-        if (reply)
-            freeReplyObject(reply);
-        row = to;
-        if (store_clock_ms() >= store->link.deadline_ms - 100)
-            break; /* what has been shown counts; the next call goes on */
-    }
-    filter->cursor[0] = code == DRAY_OK && row < listing_count(listing) ? listing->serial : 0;
-    filter->cursor[1] = filter->cursor[0] ? row : 0;
-    if (!filter->cursor[0])
+    if (code == DRAY_OK && !gather_is_over(listing))
+        code = gather_awhile(store, call, listing, &time_left);
+    if (code == DRAY_OK && time_left)
+        code = show_jobs(store, call, listing, filter, &row);
+    int more = code == DRAY_OK && (!gather_is_over(listing) || row < listing_count(listing));
+    filter->cursor[0] = more ? listing->serial : 0;
+    filter->cursor[1] = more ? row : 0;
+    if (!more)
         listing_end(listing);
     return code;
 }
@@ -229,43 +179,71 @@ static void check_job(void *user, const struct dray_job *job)
         checking->call->note(checking->call, line);
 }
 
+static int32_t too_much(struct store *store, struct dray_call *call)
+{
+    return store->host->fail(
+        call, DRAY_BUSY, 0, "%s: too many jobs to check in this time", store->link.where);
+}
+
+/* Every record, whatever its place. */
+static int32_t check_records(
+    struct store *store, struct checking *checking, struct listing *listing, int64_t end_ms)
+{
+    static const struct dray_filter all = {.size = sizeof(all)};
+    struct dray_call *call = checking->call;
+    uint64_t shown = 0;
+    int32_t code = gather_begin(store, call, listing, &all);
+    while (code == DRAY_OK && !gather_is_over(listing))
+        code = link_again(store, call, end_ms) ? gather_some(store, call, listing, 0)
+                                               : too_much(store, call);
+    for (uint64_t row = 0, to; code == DRAY_OK && row < listing_count(listing); row = to) {
+        redisReply *reply = NULL;
+        to = page_end(listing, row, PAGE);
+        code = link_again(store, call, end_ms)
+                   ? ask_jobs(store, call, listing, &all, row, to, &reply)
+                   : too_much(store, call);
+        if (code == DRAY_OK && !read_jobs(store, reply, &shown, check_job, checking))
+            code = answer_strange(store, call, 1);
+        if (reply)
+            freeReplyObject(reply);
+    }
+    return code;
+}
+
 /* Sets and lists against records, in all queues. */
-static int32_t check_places(struct store *store, struct dray_call *call, struct dray_tend *tend)
+static int32_t check_places(
+    struct store *store, struct dray_call *call, struct dray_tend *tend, int64_t end_ms)
 {
     redisReply *names = NULL;
-    int32_t code = people_queues(store, call, &names);
+    int32_t code = link_again(store, call, end_ms) ? people_queues(store, call, &names)
+                                                   : too_much(store, call);
     for (size_t i = 0; code == DRAY_OK && i < names->elements; i++) {
         struct dray_str queue;
-        if (answer_str(names, i, &queue) && queue.len > 0 && queue.len <= DRAY_NAME_MAX)
-            code = cross_queue(store, call, tend, queue);
+        struct cross at = {.place = 1, .cursor = "0"};
+        if (!answer_str(names, i, &queue) || !queue.len || queue.len > DRAY_NAME_MAX)
+            continue;
+        while (code == DRAY_OK && at.place)
+            code = link_again(store, call, end_ms) ? cross_some(store, call, tend, queue, &at)
+                                                   : too_much(store, call);
     }
     if (names)
         freeReplyObject(names);
     return code;
 }
 
+/* It has minutes; each of its questions has the time of a call. */
 int32_t people_tend(void *self, struct dray_call *call, struct dray_tend *tend)
 {
     struct store *store = self;
-    struct dray_filter all = {.size = sizeof(all)};
     struct checking checking = {call, tend};
-    uint64_t shown = 0;
+    int64_t end_ms = store_clock_ms() + call->budget_ms;
 
     if (tend->what != DRAY_TEND_CHECK)
         return store->host->fail(call, DRAY_UNSUPPORTED, 0,
             "redis keeps and compacts its own files; only check makes sense here");
     link_begin(store, call);
     struct listing *listing = listing_begin(store);
-    int32_t code = gather(store, call, listing, &all);
-    for (uint64_t row = 0, to; code == DRAY_OK && row < listing_count(listing); row = to) {
-        redisReply *reply = NULL;
-        to = page_end(listing, row, PAGE);
-        code = ask_jobs(store, call, listing, &all, row, to, &reply);
-        if (code == DRAY_OK && !read_jobs(store, reply, &shown, check_job, &checking))
-            code = answer_strange(store, call, 1);
-        if (reply)
-            freeReplyObject(reply);
-    }
+    int32_t code = check_records(store, &checking, listing, end_ms);
     listing_end(listing);
-    return code == DRAY_OK ? check_places(store, call, tend) : code;
+    return code == DRAY_OK ? check_places(store, call, tend, end_ms) : code;
 }

@@ -72,6 +72,8 @@ static int64_t host_number(const struct dray_host *host, const char *option)
         return RIG_DEDUPE_MS;
     if (strcmp(option, "clock") == 0)
         return rig->clock != NULL;
+    if (strcmp(option, "connection.timeout") == 0)
+        return rig->timeout_ms;
     return strcmp(option, "connection.port") == 0 ? rig->port : 0;
 }
 

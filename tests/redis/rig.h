@@ -18,6 +18,7 @@ struct rig {
     const char *path; /* of a socket; without a slash, a host; NULL: 127.0.0.1, at `port` */
     int port;
     int64_t (*clock)(void); /* milliseconds; NULL: the server's time counts */
+    uint32_t timeout_ms;    /* of the connection; 0: none */
     uint32_t budget_ms;     /* of each call; 0: RIG_BUDGET_MS */
     void *user;             /* for a test's own sinks */
     uint64_t nonce;
