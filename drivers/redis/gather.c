@@ -70,7 +70,10 @@ static int32_t gather_part(struct store *store, struct dray_call *call, struct l
     if (code != DRAY_OK)
         return code;
     const redisReply *ids = answer_array(reply, 2);
-    if (!script_said(reply, "ids", 3) || !ids || !answer_str(reply, 1, &next) || next.len > 20) {
+    /* A cursor that stays where it is would never come round. */
+    if (!script_said(reply, "ids", 3) || !ids || !answer_str(reply, 1, &next) || next.len > 20 ||
+        (strcmp(listing->cursor, "0") != 0 && next.len == strlen(listing->cursor) &&
+            memcmp(next.data, listing->cursor, (size_t)next.len) == 0)) {
         freeReplyObject(reply);
         return answer_strange(store, call, 1);
     }

@@ -128,7 +128,11 @@ static int32_t list(void)
 {
     struct dray_filter filter = {.size = sizeof(filter), .max = 10};
     rig.nshown = 0;
-    return rig.driver->list(rig.self, rig_call(&rig), &filter);
+    int32_t code;
+    do {
+        code = rig.driver->list(rig.self, rig_call(&rig), &filter);
+    } while (code == DRAY_OK && filter.cursor[0]);
+    return code;
 }
 
 static int32_t stats(void)
