@@ -121,14 +121,15 @@ static int steal_one(struct executor *e)
 }
 
 /* There may be more for those who sleep: who slept while somebody led a look was not counted in it,
-   and a push that found one of us on the way has woken nobody else. Behind quick handlers one who
-   is awake will be back before another would be; should one of them not be quick this time, the
-   keeper sees it (leftover.c). */
+   a push that found one of us on the way has woken nobody else, and of those who may steal the
+   keeper wakes one. Behind quick handlers one who is awake will be back before another would be;
+   should one of them not be quick this time, the keeper sees it (leftover.c). */
 static void pass_on(struct worker *w)
 {
-    if (!w->idle || !(w->ring.n || w->look))
+    int at_hand = w->ring.n || w->steal;
+    if (!w->idle || !(at_hand || w->look))
         return;
-    if (w->ring.n || !w->dray->quick || !knows_mean(w) || mean_us(w) >= SLOW_US)
+    if (at_hand || !w->dray->quick || !knows_mean(w) || mean_us(w) >= SLOW_US)
         worker_wake(w);
     else
         keeper_by(w, clock_mono_ms(w->dray->clock) + CHUNK_WATCH_MS);

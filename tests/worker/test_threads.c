@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which thread runs what: callbacks one at a time (W5), one job on the caller's, inline calls. */
 #include "worker/rig.h"
+#include "worker/watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+
+/* Ten looks of the keeper: time enough for any number of wake-ups. */
+#define STOLEN_MS 200
 
 static int open_memory(void **state)
 {
@@ -56,6 +60,52 @@ static void test_what_is_done_is_told_beside_a_slow_job(void **state)
     rig_release();
     WAIT_FOR(rig_saw(SAW_COMPLETE) == 100);
     assert_ok(dray_worker_stop(rig, NULL, &rig_error));
+}
+
+enum { HANDS = 32 };
+
+static _Atomic int nmet;
+
+static int meet_all(struct dray_attempt *attempt, void *user)
+{
+    (void)attempt;
+    (void)user;
+    atomic_fetch_add(&nmet, 1);
+    int64_t end = rig_real_ms() + RIG_PATIENCE_MS;
+    while (atomic_load(&nmet) < HANDS && rig_real_ms() < end)
+        rig_nap();
+    return DRAY_OK;
+}
+
+static void push_many(const char *type, int n)
+{
+    struct dray_new_job jobs[HANDS];
+    for (int i = 0; i < HANDS; i++)
+        jobs[i] = (struct dray_new_job){.type = type};
+    for (; n > 0; n -= HANDS)
+        assert_ok(dray_dispatch_batch(rig, jobs, HANDS, NULL, &rig_error));
+}
+
+/* After quick jobs one hand takes slow ones for quick, all at once. Once that is seen, all who idle
+   have one, and not one more at each look of the keeper. */
+static void test_many_steal_what_waits_behind_a_slow_job(void **state)
+{
+    int64_t best = INT64_MAX;
+    (void)state;
+    assert_ok(dray_on(rig, "t", rig_succeed, NULL, NULL, &rig_error));
+    assert_ok(dray_on(rig, "meet", meet_all, NULL, NULL, &rig_error));
+    start(&(struct dray_worker_options){.concurrency = HANDS});
+    for (int round = 1; round <= 5 && best >= STOLEN_MS; round++) {
+        push_many("t", HANDS * 10);
+        WAIT_FOR(rig_saw(SAW_COMPLETE) == (unsigned)(HANDS * (11 * round - 1)));
+        atomic_store(&nmet, 0);
+        struct watch watch = watch_start();
+        push_many("meet", HANDS);
+        WAIT_FOR(rig_saw(SAW_COMPLETE) == (unsigned)(HANDS * 11 * round));
+        int64_t took = watch_ms(&watch);
+        best = took < best ? took : best;
+    }
+    assert_in_range(best, 0, STOLEN_MS - 1);
 }
 
 /* ---- callbacks ---- */
@@ -459,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(open_real, test_what_is_done_is_told_beside_a_slow_job),
         WITH(open_slow, test_what_is_done_is_told_beside_a_slow_job),
+        WITH(open_real, test_many_steal_what_waits_behind_a_slow_job),
         WITH(open_real, test_callbacks_come_in_order),
         WITH(open_real, test_a_crowd_of_events_is_waited_for),
         WITH(open_slow, test_a_crowd_of_events_is_waited_for),
