@@ -5,11 +5,12 @@
 #include <time.h>
 
 /* Gates are shared by what hashes alike: a collision costs a little waiting, and there is nothing
-   to count or to leak. No thread ever holds two. */
+   to count or to leak. No thread ever holds two, but for one that forks. */
 #define NGATES 64
 #define LOOK_MS 50
 #define NAP_FIRST_NS 30000
 #define NAP_LONGEST_NS 2000000
+#define FORK_MS 1000
 
 /* A thread that has waited for long. */
 struct waiter {
@@ -25,18 +26,50 @@ struct gate {
 
 static struct gate gates[NGATES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local uint64_t forking; /* a bit for each gate that this thread holds meanwhile */
 
-static void init(void)
+static void open_all(void)
 {
     pthread_condattr_t attr;
 
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     for (int i = 0; i < NGATES; i++) {
+        gates[i].taken = 0;
+        gates[i].first = NULL;
         pthread_mutex_init(&gates[i].mutex, NULL);
         pthread_cond_init(&gates[i].opened, &attr);
     }
     pthread_condattr_destroy(&attr);
+}
+
+/* ---- fork ---- */
+
+/* A child of fork may open the same files for itself. What the parent's other threads were about
+   stays halfway there for ever: a gate that nobody opens, a transaction of SQLite's that nobody
+   ends. So a fork waits until they have passed; not for long, since they may wait for another
+   process, or fork themselves. */
+static void before_fork(void)
+{
+    int64_t deadline_ms = gate_clock_ms() + FORK_MS;
+
+    forking = 0;
+    for (int i = 0; i < NGATES; i++)
+        forking |= (uint64_t)gate_enter(&gates[i], deadline_ms) << i;
+}
+
+static void after_fork(void)
+{
+    for (int i = 0; i < NGATES; i++) {
+        if (forking >> i & 1)
+            gate_leave(&gates[i]);
+    }
+}
+
+static void init(void)
+{
+    open_all();
+    pthread_atfork(before_fork, after_fork, open_all);
 }
 
 struct gate *gate_of(uint64_t dev, uint64_t ino)

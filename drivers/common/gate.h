@@ -2,7 +2,8 @@
 /*
  * The threads of one process before a file that several processes lock: they pass one at a time, so
  * that no more than one of them asks the kernel. Whoever comes when it is open enters; but while
- * some have waited for 20 ms, the first of these is next. Any thread.
+ * some have waited for 20 ms, the first of these is next. Any thread. A fork waits, for a second at
+ * most, until all gates are open; in the child they are.
  */
 #ifndef DRIVERS_COMMON_GATE_H
 #define DRIVERS_COMMON_GATE_H

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,48 @@ static void test_bell(void **state)
     close(go[1]);
 }
 
+static _Atomic int busy_ends;
+
+static void *keep_busy(void *user)
+{
+    struct rig *own = user;
+    char id[32];
+    for (int i = 0; !atomic_load(&busy_ends); i++) {
+        snprintf(id, sizeof(id), "busy-%d", i);
+        if (rig_push(own, "q", id, "1") != DRAY_OK)
+            return own;
+    }
+    return NULL;
+}
+
+/* What the parent's threads are about at the fork stays halfway there in the child, which opens the
+   file for itself. */
+static void test_a_child_of_a_busy_process(void **state)
+{
+    struct rig *child = calloc(1, sizeof(*child));
+    pthread_t thread;
+    void *failed = NULL;
+    char id[32];
+    (void)state;
+    assert_non_null(child);
+    rig_init(child, path);
+    child->budget_ms = RIG_BUDGET_MS / 4;
+    assert_int_equal(rig_open(&rig), DRAY_OK);
+    assert_int_equal(pthread_create(&thread, NULL, keep_busy, &rig), 0);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "child-%d", i);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+            _exit(rig_open(child) != DRAY_OK || rig_push(child, "q", id, "1") != DRAY_OK);
+        assert_int_equal(wait_for(pid), 0);
+    }
+    atomic_store(&busy_ends, 1);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    free(child);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -282,6 +325,7 @@ int main(void)
         CASE(test_lock_of_the_dead),
         CASE(test_removed_lock_file),
         CASE(test_bell),
+        CASE(test_a_child_of_a_busy_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 
 static uint64_t gates; /* each test has its own */
 static struct gate *gate;
-static struct waiter_run hog, first, second;
+static struct waiter_run hog, first, second, child;
 
 static void pass_once(void)
 {
@@ -105,6 +105,17 @@ static void test_who_gives_up_is_not_next(void **state)
     assert_int_equal(step(&hog), STEP_HAS_IT);
 }
 
+/* Those who are in it and before it are the parent's threads. */
+static void test_a_child_of_fork_finds_it_open(void **state)
+{
+    (void)state;
+    wait_for_long(&first);
+    steps_start_process(&child, pass_once);
+    assert_int_equal(step(&child), STEP_HAS_IT);
+    assert_int_equal(step(&child), STEP_GONE);
+    steps_stop(&child);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -113,6 +124,7 @@ int main(void)
         TEST(test_who_is_back_at_once_may_enter),
         TEST(test_but_not_before_those_who_have_waited_for_long),
         TEST(test_who_gives_up_is_not_next),
+        TEST(test_a_child_of_fork_finds_it_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
