@@ -33,6 +33,13 @@ void told_record(struct store *store, struct dray_str queue, struct dray_str id)
     mark = add_to_mark(mark, id);
     if (!is_new(&store->told, mark ? mark : 1))
         return;
+    if (id.len && id.data[0] == '*') { /* of jobs that share a lease: scripts/common.lua */
+        store->host->log(store->host, DRAY_LOG_ERROR,
+            "%s: queue %s: what is kept of jobs that were handed out together is not a record of "
+            "this layout, so nobody gets them again; `dray fsck` counts them",
+            store->link.where, answer_plain(queue, plain_queue));
+        return;
+    }
     store->host->log(store->host, DRAY_LOG_ERROR,
         "%s: queue %s, job %s: not a record of this layout, so it is handed to nobody; see who "
         "else writes under prefix %s, then `dray delete` it",

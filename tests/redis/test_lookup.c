@@ -253,7 +253,6 @@ static void test_driver(void **state)
     set_hangs(1);
     struct dray_str queue = {"q", 1};
     int32_t fd = -1;
-    begun = fleet_ms();
     assert_int_equal(rig.driver->watch(rig.self, rig_call(&rig), &queue, 1, &fd), DRAY_OK);
     assert_true(node_says(&server, "CLIENT LIST TYPE pubsub", " sub=1"));
 

@@ -339,6 +339,27 @@ static void test_told(void **state)
     end();
 }
 
+/* Jobs that were handed out together are named in their record alone. */
+static void test_told_of_batch(void **state)
+{
+    struct rig *rig = &scene.rig;
+    (void)state;
+    start();
+    snprintf(what, sizeof(what), "a batch");
+    scene_reset(&scene, &scene_acts[3]);
+    unsigned before_that = rig->nlogged;
+    say("HSET {dray:q}:batches *ghost theirs");
+    for (int k = 0; k < 3; k++) {
+        say("ZADD {dray:q}:leases 1 *ghost");
+        take_all();
+    }
+    expect_told(before_that + 1, "queue q: what is kept of jobs that were handed out together");
+    say("ZADD {dray:q}:leases 1 *nobody"); /* a lease without a record has lost nothing */
+    take_all();
+    assert_int_equal(rig->nlogged, before_that + 1);
+    end();
+}
+
 /* Very many neither flood the log nor hold the server up, and what is behind them comes. */
 static void test_told_of_many(void **state)
 {
@@ -408,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_ghosts),
         cmocka_unit_test(test_told),
+        cmocka_unit_test(test_told_of_batch),
         cmocka_unit_test(test_told_of_many),
         cmocka_unit_test(test_places),
     };

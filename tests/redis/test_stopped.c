@@ -2,7 +2,8 @@
 /*
  * A server that takes no writes for a while, since its disk is full (MISCONF) or its replicas are
  * gone (NOREPLICAS): every call is refused with one line that says so and changes nothing, and a
- * worker goes on by itself when it is over. L3, R2, R6.
+ * worker goes on by itself when it is over. Or since its memory is full: so that it can be drained,
+ * pushes alone are refused. L3, R2, R6.
  */
 #include "redis/load.h"
 #include "redis/scene.h"
@@ -124,6 +125,39 @@ static void test_calls(void **state)
     scene_end(&scene);
 }
 
+/* With memory at its limit pushes alone are refused, beside others in one turn, too. */
+static void act_while_full(const struct act *act)
+{
+    int pushes = strncmp(act->name, "push", 4) == 0;
+    scene_reset(&scene, act);
+    scene_look(&scene, before);
+    say(scene.own, "CONFIG SET maxmemory 1");
+    int32_t code = scene_run(&scene, act, 0);
+    say(scene.own, "CONFIG SET maxmemory 0");
+    if (code != (pushes || act->mixed ? DRAY_FULL : DRAY_OK))
+        fail_msg("memory is full: %s: %d, %s", act->name, code, scene.rig.error.text);
+    if (pushes || act->mixed)
+        assert_non_null(strstr(scene.rig.error.text, "raise maxmemory"));
+    if (!pushes && !scene_answered(&scene, act, 0))
+        fail_msg("memory is full: %s is not done", act->name);
+    scene_look(&scene, seen);
+    if (pushes && strcmp(seen, before) != 0)
+        fail_msg("memory is full: %s: the queue is\n%sand was\n%s", act->name, seen, before);
+    if (act->mixed && strstr(seen, "pushed state="))
+        fail_msg("memory is full: %s has stored its job:\n%s", act->name, seen);
+}
+
+static void test_full(void **state)
+{
+    (void)state;
+    scene_start(&scene, 0);
+    assert_int_equal(rig_open(&scene.rig, scene.server.socket, 0), DRAY_OK);
+    for (unsigned k = 0; k < scene_nacts; k++)
+        act_while_full(&scene_acts[k]);
+    rig_close(&scene.rig);
+    scene_end(&scene);
+}
+
 /* A store that is known opens, a new one cannot be made. */
 static void test_opening(void **state)
 {
@@ -181,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_opening),
         cmocka_unit_test(test_worker),
     };

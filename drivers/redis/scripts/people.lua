@@ -195,11 +195,11 @@ local function change(what, force, ids, registered)
         return {'register', {0}}
     end
     probe_all(q)
+    -- With memory at its limit changes made by people pass.
+    call('DEL', q.base .. 'none')
     if what >= PAUSE then
         return change_queue(q, what)
     end
-    -- With memory at its limit changes made by people pass.
-    call('DEL', q.base .. 'none')
     local letters = {}
     for i, id in ipairs(ids) do
         letters[i] = q.known and change_job(q, what, id, force == 1) or 'N'

@@ -36,6 +36,9 @@ local function tending(change)
     local function sweep_batch(q, name)
         local batch = change.batch_at(q, name)
         if not batch then
+            if call('HEXISTS', q.batches, name) == 1 then
+                pass_over(q, name) -- its jobs are named nowhere else
+            end
             q.unleased[#q.unleased + 1] = name
             return 0
         end
