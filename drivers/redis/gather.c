@@ -9,6 +9,44 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where jobs of these states are, in the order in which one can go from one to the other: a job
+   that moves on while ids are gathered is met twice and not missed. Jobs that are ready or active
+   change places too freely for that, and only the hash of all jobs has them for certain. */
+static const struct {
+    uint32_t state;
+    const char *key;
+} sets[] = {{DRAY_STATE_DELAYED, "delayed"}, {DRAY_STATE_DELAYED, "retrying"},
+    {DRAY_STATE_DELAYED, "parked"}, {DRAY_STATE_DONE, "done"}, {DRAY_STATE_DEAD, "dead"}};
+#define NSETS (sizeof(sets) / sizeof(sets[0]))
+
+#define IN_SETS (1u << DRAY_STATE_DELAYED | 1u << DRAY_STATE_DONE | 1u << DRAY_STATE_DEAD)
+
+/* From `at` on; NSETS if there is none. Without states: 0, for all jobs. */
+static uint32_t next_set(const struct listing *listing, uint32_t at)
+{
+    while (listing->states && at < NSETS && !(listing->states & 1u << sets[at].state))
+        at++;
+    return at;
+}
+
+static struct dray_str set_under_way(const struct listing *listing)
+{
+    const char *key = listing->states ? sets[listing->at_set].key : "jobs";
+    return (struct dray_str){key, strlen(key)};
+}
+
+/* The end of a set, and of a queue after its last. */
+static void end_set(struct listing *listing)
+{
+    listing->at_set = next_set(listing, listing->at_set + 1);
+    if (listing->states && listing->at_set < NSETS)
+        return;
+    listing_sort(listing, listing->sorted);
+    listing->sorted = listing_count(listing);
+    listing->at_queue++;
+    listing->at_set = next_set(listing, 0);
+}
+
 static int32_t check_memory(
     struct store *store, struct dray_call *call, const struct listing *listing)
 {
@@ -32,6 +70,8 @@ int32_t gather_begin(struct store *store, struct dray_call *call, struct listing
 {
     redisReply *names = NULL;
     snprintf(listing->cursor, sizeof(listing->cursor), "0");
+    listing->states = filter->states & ~IN_SETS ? 0 : filter->states;
+    listing->at_set = next_set(listing, 0);
     if (filter->queue.len) {
         add_queue(listing, filter, filter->queue);
         return check_memory(store, call, listing);
@@ -62,10 +102,11 @@ static int32_t gather_part(struct store *store, struct dray_call *call, struct l
 
     script_begin(store);
     script_queue(store, listing_name(listing, name));
-    pack_array(&store->plan, 3);
+    pack_array(&store->plan, 4);
     pack_number(&store->plan, store_now(store));
     pack_bytes(&store->plan, "ids", 3);
     pack_bytes(&store->plan, listing->cursor, strlen(listing->cursor));
+    pack_str(&store->plan, set_under_way(listing));
     int32_t code = script_call(store, call, SCRIPT_PEOPLE, 1, 0, &reply);
     if (code != DRAY_OK)
         return code;
@@ -98,11 +139,8 @@ int32_t gather_some(
         int32_t code = gather_part(store, call, listing);
         if (code != DRAY_OK)
             return code;
-        if (strcmp(listing->cursor, "0") == 0) {
-            listing_sort(listing, listing->sorted);
-            listing->sorted = listing_count(listing);
-            listing->at_queue++;
-        }
+        if (strcmp(listing->cursor, "0") == 0)
+            end_set(listing);
         if (store_clock_ms() >= until_ms)
             break;
     }

@@ -25,6 +25,8 @@ struct listing {
     /* What is still to be gathered (gather.h). */
     struct buffer queues; /* of uint32_t: the names of all queues */
     uint64_t at_queue;    /* the one under way */
+    uint32_t states;      /* 0: all jobs there are; else the sets of these */
+    uint32_t at_set;      /* the one under way */
     uint64_t sorted;      /* rows of those before it */
     char cursor[24];      /* the server's, in that queue */
 };

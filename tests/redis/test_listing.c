@@ -27,7 +27,7 @@
 static struct server server;
 static struct rig rig;
 static int slow;
-static unsigned seen[JOBS], calls, empty;
+static unsigned seen[JOBS + 3], calls, empty;
 static int last; /* that was shown */
 
 /* The driver asks for the time before each question, which makes each a slow one. */
@@ -45,7 +45,7 @@ static struct dray_str str(const char *text)
     return (struct dray_str){text, strlen(text)};
 }
 
-static void push(unsigned from, unsigned n)
+static void push(const char *queue, unsigned from, unsigned n, uint64_t delay_ms)
 {
     static char ids[BATCH][16];
     static struct dray_job jobs[BATCH];
@@ -56,14 +56,15 @@ static void push(unsigned from, unsigned n)
         jobs[i] = (struct dray_job){.size = sizeof(jobs[i]),
             .priority = DRAY_PRIORITY_NORMAL,
             .id = str(ids[i]),
-            .queue = str("q"),
+            .queue = str(queue),
             .type = str("t"),
+            .delay_ms = delay_ms,
             .payload = str("1")};
         list[i] = &jobs[i];
         answers[i] = DRAY_OK;
     }
     struct dray_push group = {
-        .size = sizeof(group), .queue = str("q"), .jobs = list, .answers = answers, .njobs = n};
+        .size = sizeof(group), .queue = str(queue), .jobs = list, .answers = answers, .njobs = n};
     if (rig.driver->push(rig.self, rig_call(&rig), &group) != DRAY_OK)
         fail_msg("push: %s", rig.error.text);
 }
@@ -74,7 +75,7 @@ static void see(struct dray_call *call, const struct dray_job *job)
     (void)call;
     snprintf(text, sizeof(text), "%.*s", (int)job->id.len, job->id.data);
     unsigned number = (unsigned)strtoul(text + 4, NULL, 10);
-    assert_true(number < JOBS);
+    assert_true(number < JOBS + 3);
     assert_true((int)number > last);
     last = (int)number;
     seen[number]++;
@@ -98,16 +99,29 @@ static unsigned list_page(struct dray_filter *filter)
     return n;
 }
 
+static void begin_listing(void)
+{
+    memset(seen, 0, sizeof(seen));
+    calls = empty = 0;
+    last = -1;
+}
+
 static int open_server(void **state)
 {
     (void)state;
     server_start(&server, 0);
     assert_int_equal(rig_open_timed(&rig, server.socket, clock_of_a_slow_server), DRAY_OK);
     for (unsigned i = 0; i < JOBS; i += BATCH)
-        push(i, BATCH);
-    memset(seen, 0, sizeof(seen));
-    calls = empty = 0;
-    last = -1;
+        push("q", i, BATCH, 0);
+    begin_listing();
+    return 0;
+}
+
+static int open_empty_server(void **state)
+{
+    (void)state;
+    server_start(&server, 0);
+    assert_int_equal(rig_open(&rig, server.socket, 0), DRAY_OK);
     return 0;
 }
 
@@ -164,6 +178,95 @@ static void test_jobs_that_go_meanwhile(void **state)
     assert_int_equal(n, JOBS - 3);
 }
 
+/* What is only in sets need not be looked for among all jobs. */
+static void test_a_few_of_many(void **state)
+{
+    struct dray_filter filter = {
+        .size = sizeof(filter), .states = 1u << DRAY_STATE_DELAYED, .queue = str("q")};
+    (void)state;
+    push("q", JOBS, 3, 3600000);
+    slow = 1;
+    rig.budget_ms = CALL_MS;
+    assert_int_equal(list_page(&filter), 3);
+    assert_int_equal(filter.cursor[0], 0);
+    filter.states |= 1u << DRAY_STATE_DEAD;
+    begin_listing();
+    assert_int_equal(list_page(&filter), 3);
+    assert_int_equal(filter.cursor[0], 0);
+    filter.states |= 1u << DRAY_STATE_READY;
+    begin_listing();
+    assert_int_equal(list_page(&filter), 0);
+    assert_true(filter.cursor[0] != 0);
+}
+
+static void test_a_long_set(void **state)
+{
+    struct dray_filter filter = {
+        .size = sizeof(filter), .states = 1u << DRAY_STATE_DELAYED, .queue = str("later")};
+    (void)state;
+    for (unsigned i = 0; i < JOBS; i += BATCH)
+        push("later", i, BATCH, 3600000);
+    rig.budget_ms = CALL_MS;
+    do {
+        list_page(&filter);
+    } while (filter.cursor[0] || filter.cursor[1]);
+    for (unsigned i = 0; i < JOBS; i++)
+        assert_int_equal(seen[i], 1);
+}
+
+static void settle(uint32_t shown, uint32_t verdict, uint32_t flags)
+{
+    struct dray_lease lease = {.size = sizeof(lease),
+        .verdict = verdict,
+        .flags = flags,
+        .queue = str("q"),
+        .id = str(rig.shown[shown].id),
+        .type = str("t"),
+        .token = rig.shown[shown].token,
+        .delay_ms = verdict == DRAY_VERDICT_BURY ? 0 : 3600000};
+    const struct dray_lease *leases[] = {&lease};
+    int32_t answer = DRAY_OK;
+    int32_t code = (verdict == DRAY_VERDICT_DONE ? rig.driver->ack : rig.driver->retry)(
+        rig.self, rig_call(&rig), leases, &answer, 1);
+    assert_int_equal(code, DRAY_OK);
+    assert_int_equal(answer, DRAY_OK);
+}
+
+/* Each state is kept in a place of its own, or in several. */
+static void test_states(void **state)
+{
+    static const struct {
+        uint32_t states;
+        const char *shown;
+    } cases[] = {{0, "0123456"}, {1u << DRAY_STATE_READY, "5"}, {1u << DRAY_STATE_ACTIVE, "4"},
+        {1u << DRAY_STATE_DELAYED, "016"}, {1u << DRAY_STATE_DEAD, "2"},
+        {1u << DRAY_STATE_DONE, "3"}, {1u << DRAY_STATE_DEAD | 1u << DRAY_STATE_DONE, "23"},
+        {1u << DRAY_STATE_DEAD | 1u << DRAY_STATE_DELAYED, "0126"},
+        {1u << DRAY_STATE_DEAD | 1u << DRAY_STATE_READY, "25"}};
+    (void)state;
+    push("q", 0, 6, 0);
+    push("q", 6, 1, 3600000);
+    assert_int_equal(rig_reserve(&rig, 5, 0, 0), DRAY_OK);
+    settle(0, DRAY_VERDICT_AGAIN, 0);
+    settle(1, DRAY_VERDICT_RELEASE, 0);
+    settle(2, DRAY_VERDICT_BURY, 0);
+    settle(3, DRAY_VERDICT_DONE, DRAY_LEASE_KEEP);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct dray_filter filter = {
+            .size = sizeof(filter), .states = cases[i].states, .queue = str("q")};
+        char shown[8] = "";
+        begin_listing();
+        do {
+            list_page(&filter);
+        } while (filter.cursor[0] || filter.cursor[1]);
+        for (unsigned k = 0, n = 0; k < 7; k++) {
+            if (seen[k])
+                shown[n++] = (char)('0' + k);
+        }
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
 /* The check has more time than one question. */
 static void test_a_long_check(void **state)
 {
@@ -186,6 +289,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_long_listing, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_jobs_that_go_meanwhile, open_server, close_server),
+        cmocka_unit_test_setup_teardown(test_states, open_empty_server, close_server),
+        cmocka_unit_test_setup_teardown(test_a_few_of_many, open_server, close_server),
+        cmocka_unit_test_setup_teardown(test_a_long_set, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_a_long_check, open_server, close_server),
     };
     if (!server_is_there()) {

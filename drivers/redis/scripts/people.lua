@@ -239,14 +239,23 @@ local function stats()
     return answer
 end
 
--- Plan: now, 'ids', cursor. The ids of a queue: all at once if they are few, else a part of them,
--- some perhaps twice. Payloads are read on the way, so the parts are small.
-local function ids_of(cursor)
-    local q = queue_at(1)
-    if cursor == '0' and call('HLEN', q.jobs) <= 10000 then
-        return {'ids', '0', call('HKEYS', q.jobs)}
+-- Plan: now, 'ids', cursor, name of a key: jobs, or a sorted set. The ids that it holds: all at once
+-- if they are few, else a part of them, some perhaps twice. Payloads are read on the way, so the
+-- parts are small.
+local function ids_of(cursor, name)
+    local key = queue_at(1).base .. name
+    local part
+    if name == 'jobs' then
+        if cursor == '0' and call('HLEN', key) <= 10000 then
+            return {'ids', '0', call('HKEYS', key)}
+        end
+        part = call('HSCAN', key, cursor, 'COUNT', 200)
+    else
+        if cursor == '0' and call('ZCARD', key) <= 10000 then
+            return {'ids', '0', call('ZRANGE', key, 0, -1)}
+        end
+        part = call('ZSCAN', key, cursor, 'COUNT', 1000)
     end
-    local part = call('HSCAN', q.jobs, cursor, 'COUNT', 200)
     local ids = {}
     for i = 1, #part[2], 2 do
         ids[#ids + 1] = part[2][i]
@@ -329,7 +338,7 @@ return finish(function()
     elseif what == 'stats' then
         return stats()
     elseif what == 'ids' then
-        return ids_of(plan[3])
+        return ids_of(plan[3], plan[4])
     elseif what == 'fold' then
         return fold(plan[3])
     elseif what == 'cross' then
