@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The instance that any function can use without being handed one. */
 #include "host/error.h"
-#include "host/fork.h"
 #include "queue/instance.h"
 
 #include <errno.h>
@@ -12,7 +11,26 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct dray *shared;
-static unsigned shared_generation;
+
+/* A child forgets its parent's instance, whose threads and files are not its own, and whoever just
+   had the lock. */
+static void forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    shared = NULL;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    pthread_mutex_lock(&lock);
+}
 
 static int use_path(char *path, size_t size, const char *found, struct dray_error *error)
 {
@@ -38,18 +56,13 @@ int dray_find_config(char *path, size_t size, struct dray_error *error)
 
 struct dray *dray_default(struct dray_error *error)
 {
-    pthread_mutex_lock(&lock);
-    /* A child forgets its parent's instance, whose threads and files are not its own. */
-    if (shared && shared_generation != fork_generation())
-        shared = NULL;
+    take_lock();
     if (!shared) {
         char path[4096];
         struct dray *dray = NULL;
         if (dray_find_config(path, sizeof(path), error) == DRAY_OK &&
-            dray_open(&dray, &(struct dray_options){.config = path}, error) == DRAY_OK) {
+            dray_open(&dray, &(struct dray_options){.config = path}, error) == DRAY_OK)
             shared = dray;
-            shared_generation = fork_generation();
-        }
     }
     struct dray *found = shared;
     pthread_mutex_unlock(&lock);
@@ -58,7 +71,7 @@ struct dray *dray_default(struct dray_error *error)
 
 void dray_default_close(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     struct dray *dray = shared;
     shared = NULL;
     pthread_mutex_unlock(&lock);

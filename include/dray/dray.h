@@ -21,7 +21,8 @@
  *
  * Threads. Every function may be called from any thread, except where it says otherwise; closing an
  * instance while another thread is inside a call on it is an error of the program. An instance is
- * not usable in a child after fork: everything answers DRAY_FORKED there.
+ * not usable in a child after fork: everything answers DRAY_FORKED there. The child may open
+ * instances of its own.
  *
  * The library installs no signal handlers, changes no locale, umask or environment.
  */

@@ -4,8 +4,11 @@
 #include "worker/attempt.h"
 #include "worker/rig.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int open_memory(void **state)
@@ -503,6 +506,39 @@ static void write_file(const char *path, const char *text)
     fclose(file);
 }
 
+static _Atomic int enough;
+
+static void *ask_again(void *user)
+{
+    while (!atomic_load(&enough))
+        (void)dray_default(NULL);
+    return user;
+}
+
+/* Its parent's threads were just asking for the default instance: their lock is not the child's. */
+static void the_default_instance_of_a_child(const struct dray *parents)
+{
+    pthread_t thread[2];
+    int failed = 0;
+    atomic_store(&enough, 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, ask_again, NULL), 0);
+    for (int i = 0; i < 40 && !failed; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            alarm(RIG_PATIENCE_MS / 1000);
+            const struct dray *own = dray_default(NULL);
+            _exit(!own || own == parents);
+        }
+        assert_int_equal(waitpid(child, &failed, 0), child);
+    }
+    atomic_store(&enough, 1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(failed, 0);
+}
+
 static void test_the_default_instance(void **state)
 {
     char folder[SCRATCH_SIZE], path[SCRATCH_SIZE + 8], found[128];
@@ -519,6 +555,7 @@ static void test_the_default_instance(void **state)
     assert_string_equal(found, path);
     assert_int_equal(dray_find_config(found, 5, &rig_error), DRAY_LIMIT);
     assert_ok(dray_dispatch(one, "t", NULL, NULL, NULL, &rig_error));
+    the_default_instance_of_a_child(one);
     dray_default_close();
     dray_default_close();
     assert_non_null(dray_default(&rig_error));
