@@ -12,10 +12,11 @@
  * With -DQUICK the lock is held across a turn, a dispatcher pushes and does nothing else, and an
  * executor watches for a push before it sleeps; without it the leader gives up the lock. FIRST,
  * SECOND and NOT_ALONE make the search smaller. With -DSTUCK=n the first n handlers never end, and
- * what executors are left (EXECUTORS, two) must do all the rest. Four switches take a part out, to see that the model can
- * fail: -DNO_CALL (the end of a turn wakes no dispatcher that came meanwhile), -DNO_NUDGE (nobody
- * tells the keeper of a sooner time), -DALL_LOOK (every turn passes for one that looks for jobs),
- * -DNO_CHAIN (an executor that takes the last reserved job wakes nobody for those in the store).
+ * what executors are left (EXECUTORS, two) must do all the rest. Four switches take a part out, to
+ * see that the model can fail: -DNO_CALL (the end of a turn wakes no dispatcher that came
+ * meanwhile), -DNO_NUDGE (nobody tells the keeper of a sooner time), -DALL_LOOK (every turn passes
+ * for one that looks for jobs), -DNO_CHAIN (an executor that takes the last reserved job wakes
+ * nobody for those in the store).
  */
 
 /* How many jobs each dispatcher has; the second one's first is for later. */

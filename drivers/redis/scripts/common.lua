@@ -247,7 +247,8 @@ local function batch_write(q, name, head, list)
 end
 
 -- Ids that have ended are remembered in keys that take turns, each for `keep`, or for half a
--- million ids. `n`: how many there are now, `since`: when it was begun. Returns whether one is to begin.
+-- million ids. `n`: how many there are now, `since`: when it was begun. Returns whether one is to
+-- begin.
 local function take_turns(key, n, since, keep)
     if n > 0 and (now - since >= keep or now < since or n >= 500000) then
         write('RENAME', key, key .. '_old')

@@ -2,7 +2,7 @@
 -- Whether the user may do what all scripts do to the keys of a queue, and the driver to those of a
 -- prefix. It is asked and not tried, so nothing is changed and nobody's bell rings.
 local ON_KEYS = {
-    {'none', 'DEL'},
+    {'none', 'DEL EXISTS'},
     {'meta', 'HDEL HGET HINCRBY HMGET HSET'},
     {'jobs', 'HDEL HEXISTS HGET HKEYS HLEN HMGET HSCAN HSET HSETNX'},
     {'state', 'EXISTS HDEL HEXISTS HGET HLEN HMGET HSCAN HSET'},
@@ -10,7 +10,7 @@ local ON_KEYS = {
     {'unique', 'HDEL HGET HLEN HSET'},
     {'totals', 'DEL HGETALL HINCRBY HLEN HSET'},
     {'stale', 'HDEL HGET HINCRBY HLEN HMGET HSET'},
-    {'leases', 'ZADD ZCARD ZRANGE ZRANGEBYSCORE ZREM ZSCAN ZSCORE'},
+    {'leases', 'EXISTS ZADD ZCARD ZRANGE ZRANGEBYSCORE ZREM ZSCAN ZSCORE'},
     {'delayed retrying parked dead done',
         'EXISTS ZADD ZCARD ZRANGE ZRANGEBYSCORE ZREM ZSCAN ZSCORE'},
     {'ready0 ready1 ready2 ready3 ready4 ready5 ready6 ready7 ready8 ready9',
