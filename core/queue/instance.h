@@ -23,6 +23,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct worker;
 
@@ -47,8 +48,8 @@ struct dray {
     struct batch batch; /* large: one for all turns, as there is one turn at a time */
     struct handlers handlers;
     struct worker *worker; /* NULL: none */
-    int closing;
-    uint32_t abandoned; /* handlers that outlived the stop of their worker */
+    _Atomic int closing;   /* handlers that outlive their worker see it without the lock */
+    uint32_t abandoned;    /* handlers that outlived the stop of their worker */
 };
 
 /* DRAY_OK if the instance may be used here, else DRAY_FORKED, DRAY_CLOSED or DRAY_INVALID (NULL).

@@ -177,6 +177,39 @@ static void test_a_stuck_handler_keeps_the_memory(void **state)
     rig_reopen_abandoned();
 }
 
+static _Atomic int asks, hears;
+
+static int ask_until_closed(struct dray_attempt *attempt, void *user)
+{
+    (void)user;
+    int64_t end = rig_real_ms() + RIG_PATIENCE_MS;
+    atomic_store(&asks, 1);
+    while (!atomic_load(&hears) && rig_real_ms() < end)
+        atomic_store(&hears, dray_attempt_progress(attempt, "on") == DRAY_CLOSED);
+    return DRAY_OK;
+}
+
+/* It may ask at any time, also just when the instance is closed. */
+static void test_a_stuck_handler_hears_of_the_end(void **state)
+{
+    struct stopper s;
+    struct dray_worker_options options = {.concurrency = 1, .shutdown_timeout_ms = 1};
+    (void)state;
+    atomic_store(&asks, 0);
+    atomic_store(&hears, 0);
+    assert_ok(dray_on(rig, "asks", ask_until_closed, NULL, NULL, &rig_error));
+    rig_push("asks", "a");
+    assert_ok(dray_worker_start(rig, &options, &rig_error));
+    WAIT_FOR(atomic_load(&asks));
+    begin_stop(&s);
+    rig_advance(10);
+    end_stop(&s);
+    assert_int_equal(dray_close(rig), DRAY_BUSY);
+    WAIT_FOR(rig_abandoned() == 0);
+    assert_int_equal(atomic_load(&hears), 1);
+    rig_reopen_abandoned();
+}
+
 static void *close_main(void *arg)
 {
     *(int *)arg = dray_close(rig);
@@ -406,6 +439,7 @@ int main(void)
         WITH(open_memory, test_handlers_are_told_before_the_end),
         WITH(open_memory, test_what_still_runs_is_reported),
         WITH(open_slow, test_a_stuck_handler_keeps_the_memory),
+        WITH(open_slow, test_a_stuck_handler_hears_of_the_end),
         WITH(open_slow, test_while_a_dispatcher_leads),
         WITH(open_slow, test_while_a_look_is_under_way),
         WITH(open_slow, test_while_a_renewal_is_under_way),
