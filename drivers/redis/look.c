@@ -217,7 +217,7 @@ static int32_t check_places(
     redisReply *names = NULL;
     int32_t code = link_again(store, call, end_ms) ? people_queues(store, call, &names)
                                                    : too_much(store, call);
-    for (size_t i = 0; code == DRAY_OK && i < names->elements; i++) {
+    for (size_t i = 0; code == DRAY_OK && names && i < names->elements; i++) {
         struct dray_str queue;
         struct cross at = {.place = 1, .cursor = "0"};
         if (!answer_str(names, i, &queue) || !queue.len || queue.len > DRAY_NAME_MAX)
