@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redis/scene.h"
 
+#include "dray/tend.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,6 +90,25 @@ void scene_look(struct scene *scene, char *data)
 }
 
 /* ---- acting ---- */
+
+static void keep_note(struct dray_call *call, const char *line)
+{
+    char *notes = rig_of(call)->user;
+    size_t len = strlen(notes);
+    snprintf(notes + len, SCENE_TEXT - len, "%s\n", line);
+}
+
+uint64_t scene_check(struct rig *rig, const char *what, char notes[SCENE_TEXT])
+{
+    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
+    struct dray_call *call = rig_call(rig);
+    call->note = keep_note;
+    rig->user = notes;
+    notes[0] = 0;
+    if (rig->driver->tend(rig->self, call, &tend) != DRAY_OK)
+        fail_msg("%s: %s", what, rig->error.text);
+    return tend.damaged;
+}
 
 struct dray_reserve scene_want(uint32_t max, uint32_t flags, uint64_t nonce)
 {

@@ -68,6 +68,10 @@ struct dray_call *scene_looking(struct rig *rig, struct scene_text *text);
 int32_t scene_list(struct rig *rig, struct scene_text *text);
 int32_t scene_stats(struct rig *rig, struct scene_text *text);
 
+/* The driver's own check of the store: how much damage it finds, its notes a line each. `what`: the
+   case, for messages. */
+uint64_t scene_check(struct rig *rig, const char *what, char notes[SCENE_TEXT]);
+
 /* A wish for jobs of the queue. */
 struct dray_reserve scene_want(uint32_t max, uint32_t flags, uint64_t nonce);
 

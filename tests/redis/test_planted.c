@@ -4,7 +4,6 @@
  * none at all, and with the key put right the queue is as it was or as it should be; nothing lies
  * halfway. Records of somebody else's in our keys; and jobs of ours that are in the wrong one.
  */
-#include "dray/tend.h"
 #include "redis/scene.h"
 
 #include <setjmp.h>
@@ -64,24 +63,10 @@ static void dig_out(const char *key)
     say("RENAME {dray:q}:aside %s", key);
 }
 
-static void keep_note(struct dray_call *call, const char *line)
-{
-    (void)call;
-    size_t len = strlen(seen);
-    snprintf(seen + len, sizeof(seen) - len, "%s\n", line);
-}
-
 /* What the check finds; its notes go into `seen`. */
 static uint64_t damaged(void)
 {
-    struct rig *rig = &scene.rig;
-    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
-    struct dray_call *call = rig_call(rig);
-    call->note = keep_note;
-    seen[0] = 0;
-    if (rig->driver->tend(rig->self, call, &tend) != DRAY_OK)
-        fail_msg("%s: %s", what, rig->error.text);
-    return tend.damaged;
+    return scene_check(&scene.rig, what, seen);
 }
 
 static void measure(const struct act *act)

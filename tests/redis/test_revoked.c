@@ -5,7 +5,6 @@
  * stuck: what is answered as certainly not done was not begun, and what is not known is done when
  * it is asked again.
  */
-#include "dray/tend.h"
 #include "redis/scene.h"
 
 #include <setjmp.h>
@@ -130,23 +129,9 @@ static void give_back(void)
 
 /* ---- judging ---- */
 
-static void keep_note(struct dray_call *call, const char *line)
-{
-    (void)call;
-    size_t len = strlen(seen);
-    snprintf(seen + len, sizeof(seen) - len, "%s\n", line);
-}
-
 static void expect_sound(void)
 {
-    struct rig *eye = &scene.eye;
-    struct dray_tend tend = {.size = sizeof(tend), .what = DRAY_TEND_CHECK};
-    struct dray_call *call = rig_call(eye);
-    call->note = keep_note;
-    seen[0] = 0;
-    if (eye->driver->tend(eye->self, call, &tend) != DRAY_OK)
-        fail_msg("%s: %s", what, eye->error.text);
-    if (tend.damaged)
+    if (scene_check(&scene.eye, what, seen))
         fail_msg("%s: at last the check says\n%s", what, seen);
 }
 
